@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use crate::port::Transport;
 
@@ -105,6 +106,17 @@ impl FlagRule {
     pub const fn forbidden(self) -> u8 {
         self.forbidden
     }
+}
+
+/// A classic knock: what opens a door for whoever sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassicKnock {
+    /// The steps, in order.
+    pub sequence: Sequence,
+    /// The whole sequence arrives within this span of its first step.
+    pub within: Duration,
+    /// Which TCP segments count; UDP steps have no flags.
+    pub flags: FlagRule,
 }
 
 #[cfg(test)]

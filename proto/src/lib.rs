@@ -10,5 +10,7 @@ extern crate alloc;
 pub mod address;
 pub mod knock;
 pub mod port;
+pub mod refusal;
+pub mod segment;
 pub mod service;
 pub mod time;
