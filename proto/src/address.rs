@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn only_unicast_of_others_is_a_remote_host() {
-        for text in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"] {
+        for text in
+            ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"]
+        {
             assert!(!Address::new(text.parse().unwrap()).is_remote_host(), "{text}");
         }
         for text in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fe80::1", "fd00::1"] {

@@ -8,6 +8,9 @@
 extern crate alloc;
 
 pub mod address;
+pub mod cidr;
+pub mod element;
+pub mod interface;
 pub mod knock;
 pub mod port;
 pub mod refusal;

@@ -107,7 +107,9 @@ mod tests {
         for text in ["tcp/1", "udp/62201", "tcp/65535"] {
             assert_eq!(text.parse::<ServicePort>().unwrap().to_string(), text);
         }
-        for text in ["tcp/0", "tcp/022", "tcp/+22", "tcp/65536", "tcp/", "TCP/22", "sctp/22", "tcp", "22", "tcp/22 "] {
+        for text in
+            ["tcp/0", "tcp/022", "tcp/+22", "tcp/65536", "tcp/", "TCP/22", "sctp/22", "tcp", "22", "tcp/22 "]
+        {
             assert_eq!(text.parse::<ServicePort>(), Err(NotAServicePort), "{text}");
         }
     }

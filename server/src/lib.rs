@@ -1,1 +1,3 @@
-//! placeholder
+//! The shell of the server: what reads, writes and asks the system on behalf of the engine.
+
+pub mod nft;
