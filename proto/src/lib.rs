@@ -16,4 +16,5 @@ pub mod port;
 pub mod refusal;
 pub mod segment;
 pub mod service;
+pub mod span;
 pub mod time;
