@@ -1,1 +1,3 @@
-//! placeholder
+//! What the tests share: the lab of network namespaces.
+
+pub mod lab;
