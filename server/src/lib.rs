@@ -1,3 +1,5 @@
 //! The shell of the server: what reads, writes and asks the system on behalf of the engine.
 
+pub mod files;
+pub mod io;
 pub mod nft;
