@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod address;
+pub mod bytes;
 pub mod cidr;
 pub mod element;
 pub mod interface;

@@ -1,0 +1,154 @@
+//! What the administrator decided: doors, clients and the server's keys, checked as a whole.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_keys::client::ClientKey;
+use knock_spa_keys::server::ServerKey;
+use knock_spa_proto::knock::ClassicKnock;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::service::ServiceName;
+
+use crate::client::Client;
+use crate::command::CommandAction;
+
+/// How long an opening lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lease {
+    /// It ends by itself after this span, at least a second.
+    For(Duration),
+    /// It ends only when somebody closes it.
+    Forever,
+}
+
+impl Lease {
+    /// The shorter of two.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Ord::min(self, other)
+    }
+}
+
+/// What opening a door does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The ports are shut by our own nftables table and opened by timed elements of its sets.
+    Guard,
+    /// The administrator's commands run.
+    Command(CommandAction),
+}
+
+/// A door: ports that open together, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// Its name, by which clients ask for it.
+    pub name: ServiceName,
+    /// The ports, without repeats; may be empty only where a classic knock runs commands.
+    pub ports: Vec<ServicePort>,
+    /// How long it opens where nobody asks for another span.
+    pub open_for: Lease,
+    /// The most that anybody may ask for.
+    pub max_open: Lease,
+    /// What opening does.
+    pub action: Action,
+    /// The classic knock that opens it, if one does.
+    pub classic: Option<ClassicKnock>,
+}
+
+/// Why doors and clients do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRules {
+    /// Two doors bear this name.
+    #[error("two doors are named {0}")]
+    DoorTwice(ServiceName),
+    /// Two doors list this port, so that a request for it would be ambiguous.
+    #[error("two doors list {0}")]
+    PortTwice(ServicePort),
+    /// Two clients have this key.
+    #[error("two clients have the key {}", .0.fingerprint())]
+    ClientTwice(ClientKey),
+}
+
+/// All that the keeper decides by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    doors: BTreeMap<ServiceName, Door>,
+    clients: BTreeMap<ClientKey, Client>,
+    servers: Vec<ServerKey>,
+    window: Duration,
+}
+
+impl Rules {
+    /// The rules made of these doors and clients, for a server with these keys (the current one first),
+    /// which accepts packets made within `window` of now.
+    ///
+    /// # Errors
+    /// [`BadRules`], the first fault found.
+    pub fn new(
+        doors: Vec<Door>,
+        clients: Vec<Client>,
+        servers: Vec<ServerKey>,
+        window: Duration,
+    ) -> Result<Self, BadRules> {
+        let mut by_name = BTreeMap::new();
+        let mut by_port = BTreeMap::new();
+        for door in doors {
+            for port in &door.ports {
+                if by_port.insert(*port, door.name).is_some() {
+                    return Err(BadRules::PortTwice(*port));
+                }
+            }
+            if let Some(earlier) = by_name.insert(door.name, door) {
+                return Err(BadRules::DoorTwice(earlier.name));
+            }
+        }
+        let mut by_key = BTreeMap::new();
+        for client in clients {
+            if let Some(earlier) = by_key.insert(client.key, client) {
+                return Err(BadRules::ClientTwice(earlier.key));
+            }
+        }
+        Ok(Self { doors: by_name, clients: by_key, servers, window })
+    }
+
+    /// The door of this name.
+    #[must_use]
+    pub fn door(&self, name: ServiceName) -> Option<&Door> {
+        self.doors.get(&name)
+    }
+
+    /// The doors, by name.
+    pub fn doors(&self) -> impl Iterator<Item = &Door> {
+        self.doors.values()
+    }
+
+    /// The enrolled client with this key.
+    #[must_use]
+    pub fn client(&self, key: &ClientKey) -> Option<&Client> {
+        self.clients.get(key)
+    }
+
+    /// The enrolled clients, by key.
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.values()
+    }
+
+    /// Whether packets for this server key are ours.
+    #[must_use]
+    pub fn is_server(&self, key: &ServerKey) -> bool {
+        self.servers.contains(key)
+    }
+
+    /// The server's live keys, the current one first.
+    #[must_use]
+    pub fn servers(&self) -> &[ServerKey] {
+        &self.servers
+    }
+
+    /// How far a packet's time may be from now, either way.
+    #[must_use]
+    pub const fn window(&self) -> Duration {
+        self.window
+    }
+}
