@@ -1,0 +1,95 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::enroll;
+use crate::failure::{Failure, Status};
+use crate::home::Home;
+use crate::io::environment::{self, Environment};
+use crate::io::{disk, terminal};
+use crate::knock;
+use crate::listing;
+use crate::services::{self, Database};
+
+/// Opens ports of servers that show none, with one packet.
+#[derive(Debug, clap::Parser)]
+#[command(name = "knock-spa", version, arg_required_else_help = true)]
+struct CommandLine {
+    /// Where this device's key and the known hosts are [default: ~/.config/knock-spa]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Makes this device's key, prints its public line, and adds a host
+    Enroll(enroll::Options),
+    /// Sends a classic knock: one packet for each port
+    #[command(
+        disable_help_flag = true,
+        override_usage = "knock-spa knock [-u] [-d MS] [-4|-6] [-v] HOST PORT[:tcp|:udp]..."
+    )]
+    Knock {
+        /// As for knockd's client; `knock-spa knock --help` shows it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+        words: Vec<OsString>,
+    },
+    /// Lists, shows and forgets hosts
+    #[command(subcommand)]
+    Hosts(listing::Verb),
+}
+
+/// The name under which the program is knockd's client.
+const CLASSIC_NAME: &str = "knock";
+
+/// Does what the words of the command line say, the first being how the program was called.
+pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    let called = words.next().unwrap_or_default();
+    if Path::new(&called).file_name().is_some_and(|name| name == CLASSIC_NAME) {
+        return knock::run(words, services);
+    }
+    let command_line = match CommandLine::try_parse_from(std::iter::once(called).chain(words)) {
+        Ok(command_line) => command_line,
+        Err(error) => return tell(&error),
+    };
+    match obey(command_line) {
+        Ok(status) => status,
+        Err(failure) => {
+            terminal::say(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Shows what was asked for, such as help, or what is wrong with the command line.
+fn tell(error: &clap::Error) -> ExitCode {
+    error.print().unwrap_or_default();
+    if error.use_stderr() { Status::Usage.into() } else { ExitCode::SUCCESS }
+}
+
+fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
+    let environment = Environment::read();
+    let home = || Home::locate(command_line.home, &environment);
+    let done = match command_line.verb {
+        Verb::Knock { words } => return Ok(knock::run(words.into_iter(), services)),
+        Verb::Enroll(options) => {
+            let host = environment::host_name();
+            let device = enroll::device_name(environment.user.as_deref(), host.as_deref());
+            enroll::run(options, &home()?, device)
+        }
+        Verb::Hosts(verb) => listing::run(verb, &home()?),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// The services database of this machine. One that is missing or unreadable knows no service.
+fn services() -> Database {
+    let read = disk::read(Path::new("/etc/services"), services::MAX_LEN);
+    read.map(|contents| Database::new(contents.text.as_str().to_owned())).unwrap_or_default()
+}

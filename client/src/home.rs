@@ -1,0 +1,187 @@
+//! Where this program keeps its files: the device's key and the hosts that it knows.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use knock_spa_keys::client::{ClientSecret, ClientSecretLine};
+use knock_spa_keys::comment::Comment;
+use zeroize::Zeroizing;
+
+use crate::failure::{Failure, Status};
+use crate::hosts::Hosts;
+use crate::io::disk::{self, Created};
+use crate::io::entropy;
+use crate::io::environment::Environment;
+
+/// The directory of the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    directory: PathBuf,
+}
+
+/// The longest key file, in bytes: one line and room for a careless editor.
+const MAX_KEY_LEN: u64 = 1024;
+
+/// The longest list of hosts, in bytes: thousands of them.
+const MAX_HOSTS_LEN: u64 = 1024 * 1024;
+
+impl Home {
+    /// The directory that was named on the command line, else `KNOCK_SPA_HOME`, else `knock-spa` in
+    /// `XDG_CONFIG_HOME` or in `~/.config`.
+    pub(crate) fn locate(named: Option<PathBuf>, environment: &Environment) -> Result<Self, Failure> {
+        // A relative path there is to be ignored (XDG Base Directory Specification).
+        let config = environment.xdg_config_home.clone().filter(|path| path.is_absolute());
+        let config = config.or_else(|| environment.home.as_ref().map(|home| home.join(".config")));
+        let directory = named
+            .or_else(|| environment.knock_spa_home.clone())
+            .or_else(|| config.map(|config| config.join("knock-spa")));
+        directory.map(|directory| Self { directory }).ok_or_else(|| {
+            Failure::new(Status::Config, "no directory for keys and hosts")
+                .because("neither KNOCK_SPA_HOME nor XDG_CONFIG_HOME nor HOME is set")
+                .hint("name one with --home DIR")
+        })
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.directory.join("client.key")
+    }
+
+    fn hosts_path(&self) -> PathBuf {
+        self.directory.join("hosts.toml")
+    }
+
+    /// The device's key, which must be there.
+    pub(crate) fn key(&self) -> Result<ClientSecretLine, Failure> {
+        self.read_key()?.ok_or_else(|| {
+            Failure::new(Status::NoInput, "this device has no key yet")
+                .because(format!("{} does not exist", self.key_path().display()))
+                .hint("make one with: knock-spa enroll")
+        })
+    }
+
+    /// The device's key; `None` where it has none.
+    pub(crate) fn read_key(&self) -> Result<Option<ClientSecretLine>, Failure> {
+        let path = self.key_path();
+        let contents = match disk::read(&path, MAX_KEY_LEN) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|error| cannot_read(&path, &error))?,
+        };
+        if contents.mode & 0o077 != 0 {
+            return Err(Failure::new(
+                Status::NoPermission,
+                format!("will not use the key {}", path.display()),
+            )
+            .because(format!("its mode {:04o} lets others than its owner touch it", contents.mode))
+            .hint(format!("if nobody else has read it: chmod 600 {}", path.display())));
+        }
+        let line = contents.text.strip_suffix('\n').unwrap_or(&contents.text);
+        line.parse().map(Some).map_err(|why| {
+            Failure::new(Status::Data, format!("{} is not a key", path.display()))
+                .because(why)
+                .hint("restore it from a backup, or move it away and enrol anew")
+        })
+    }
+
+    /// Makes and keeps a new key, unless there is one; says which key there is now, and whether it is new.
+    pub(crate) fn make_key(&self, comment: Comment) -> Result<(ClientSecretLine, Created), Failure> {
+        self.make_directory()?;
+        let seed = Zeroizing::new(entropy::bytes()?);
+        let line = ClientSecretLine { secret: ClientSecret::from_seed(*seed), comment };
+        let text = Zeroizing::new(format!("{}\n", line.to_text().as_str()));
+        let path = self.key_path();
+        match disk::create(&path, &text, unique()?).map_err(|error| cannot_create(&path, &error))? {
+            Created::New => Ok((line, Created::New)),
+            // Another process was faster.
+            Created::Existed => self.key().map(|line| (line, Created::Existed)),
+        }
+    }
+
+    fn make_directory(&self) -> Result<(), Failure> {
+        let path = &self.directory;
+        let mode = disk::make_private_directory(path).map_err(|error| cannot_create(path, &error))?;
+        if mode & 0o022 == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(Status::NoPermission, format!("will not keep a key in {}", path.display()))
+            .because(format!("its mode {mode:04o} lets others replace files in it"))
+            .hint(format!("mend it with: chmod 700 {}", path.display())))
+    }
+
+    /// The hosts that this device knows.
+    pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
+        let path = self.hosts_path();
+        let contents = match disk::read(&path, MAX_HOSTS_LEN) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Hosts::default()),
+            read => read.map_err(|error| cannot_read(&path, &error))?,
+        };
+        contents.text.parse().map_err(|bad: crate::hosts::BadHosts| {
+            Failure::new(Status::Config, format!("{}:{}", path.display(), bad.line))
+                .because(bad.what)
+                .hint("mend the line, or move the file away and enrol the hosts again")
+        })
+    }
+
+    /// Changes the hosts that this device knows; the file stays as it was where `change` fails, or changes
+    /// nothing.
+    pub(crate) fn change_hosts<T>(
+        &self,
+        change: impl FnOnce(&mut Hosts) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let path = self.hosts_path();
+        let cannot_write =
+            |error: io::Error| failure_of(&error, Status::Io, format!("cannot write {}", path.display()));
+        self.make_directory()?;
+        let lock = disk::lock(&self.directory).map_err(cannot_write)?;
+        let before = self.hosts()?;
+        let mut after = before.clone();
+        let result = change(&mut after)?;
+        if after != before {
+            disk::replace(&path, &after.to_string(), unique()?).map_err(cannot_write)?;
+        }
+        drop(lock);
+        Ok(result)
+    }
+}
+
+/// A number that names a draft as no other is named.
+fn unique() -> Result<u64, Failure> {
+    entropy::bytes().map(u64::from_ne_bytes)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    failure_of(error, Status::Io, format!("cannot read {}", path.display()))
+}
+
+fn cannot_create(path: &Path, error: &io::Error) -> Failure {
+    failure_of(error, Status::CantCreate, format!("cannot create {}", path.display()))
+        .hint("choose another directory with --home DIR")
+}
+
+/// A failure with this status, unless it is about permissions.
+fn failure_of(error: &io::Error, status: Status, what: String) -> Failure {
+    let forbidden = error.kind() == io::ErrorKind::PermissionDenied;
+    Failure::new(if forbidden { Status::NoPermission } else { status }, what).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn located(named: Option<&str>, variables: [Option<&str>; 3]) -> Option<String> {
+        let [knock_spa_home, xdg_config_home, home] = variables.map(|value| value.map(PathBuf::from));
+        let environment = Environment { knock_spa_home, xdg_config_home, home, user: None };
+        let home = Home::locate(named.map(PathBuf::from), &environment).ok()?;
+        Some(home.directory.display().to_string())
+    }
+
+    #[test]
+    fn the_directory_is_the_most_particular_one() {
+        let all = [Some("/k"), Some("/x"), Some("/h")];
+        assert_eq!(located(Some("n"), all).unwrap(), "n");
+        assert_eq!(located(None, all).unwrap(), "/k");
+        assert_eq!(located(None, [None, Some("/x"), Some("/h")]).unwrap(), "/x/knock-spa");
+        assert_eq!(located(None, [None, Some("x"), Some("/h")]).unwrap(), "/h/.config/knock-spa");
+        assert_eq!(located(None, [None, None, Some("/h")]).unwrap(), "/h/.config/knock-spa");
+        assert_eq!(located(None, [None; 3]), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! All contact with the system: one module for each family of calls, and no decision in any of them.
+
+pub(crate) mod disk;
+pub(crate) mod entropy;
+pub(crate) mod environment;
+pub(crate) mod net;
+pub(crate) mod terminal;

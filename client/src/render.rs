@@ -1,0 +1,60 @@
+//! Values, put into words.
+
+use knock_spa_keys::client::ClientKey;
+use knock_spa_keys::comment::Comment;
+use knock_spa_keys::server::ServerKey;
+
+use crate::hosts::{Alias, Profile};
+
+/// What to do with a device's public line.
+pub(crate) const HAND_OVER: &str = "the line above is this device's public key; on the server it is for:\n  knock-spad client add NAME 'LINE' --door DOOR";
+
+/// A new key of this device.
+pub(crate) fn new_key(key: ClientKey) -> String {
+    format!("made this device's key: {}", key.fingerprint())
+}
+
+/// A comment, or that there is none.
+pub(crate) fn or_nothing(comment: &Comment) -> &str {
+    if comment.is_empty() { "nothing" } else { comment.as_str() }
+}
+
+/// A host that was unknown.
+pub(crate) fn host_added(alias: &Alias, key: ServerKey) -> String {
+    format!(
+        "added {alias}: its key is {}\n  on the server, `knock-spad key show` shows the same; try: knock-spa open ssh {alias}",
+        key.fingerprint()
+    )
+}
+
+/// A host of which something changed.
+pub(crate) fn host_renewed(alias: &Alias, before: Option<ServerKey>, key: ServerKey) -> String {
+    match before.filter(|before| *before != key) {
+        Some(before) => {
+            format!("renewed {alias}: its key was {} and is {}", before.fingerprint(), key.fingerprint())
+        }
+        None => format!("renewed {alias}: its endpoints changed, its key is {} as before", key.fingerprint()),
+    }
+}
+
+/// A host of which nothing changed.
+pub(crate) fn host_known(alias: &Alias, key: ServerKey) -> String {
+    format!("{alias} is known already: its key is {}", key.fingerprint())
+}
+
+/// A host on one line.
+pub(crate) fn host_listed(alias: &Alias, profile: &Profile) -> String {
+    format!("{alias}  {}  {}", profile.line.endpoints, profile.line.key.fingerprint())
+}
+
+/// A host on some lines.
+pub(crate) fn host_shown(name: &str, profile: &Profile) -> String {
+    let ports: Vec<String> = profile.ports.iter().map(|(name, port)| format!("{name}={port}")).collect();
+    let ports = if ports.is_empty() { "the usual ones".to_owned() } else { ports.join(" ") };
+    format!(
+        "host:        {name}\nendpoints:   {}\nfingerprint: {}\nports:       {ports}\nline:        {}",
+        profile.line.endpoints,
+        profile.line.key.fingerprint(),
+        profile.line
+    )
+}

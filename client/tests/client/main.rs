@@ -1,0 +1,7 @@
+//! The program as users and scripts meet it: called with words, judged by its output, its exit status and the
+//! packets that it sends.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod enroll;
+mod knock;
+mod program;
