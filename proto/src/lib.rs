@@ -17,5 +17,6 @@ pub mod port;
 pub mod refusal;
 pub mod segment;
 pub mod service;
+pub mod spa;
 pub mod span;
 pub mod time;
