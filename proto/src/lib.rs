@@ -15,6 +15,7 @@ pub mod interface;
 pub mod knock;
 pub mod port;
 pub mod refusal;
+pub mod report;
 pub mod segment;
 pub mod service;
 pub mod spa;

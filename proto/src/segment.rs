@@ -124,8 +124,7 @@ impl<'a> Segment<'a> {
         let header = Ipv6Packet::new(packet).ok_or(NotASegment::Truncated)?;
         let (_, behind) =
             packet.split_at_checked(Ipv6Packet::minimum_packet_size()).ok_or(NotASegment::Truncated)?;
-        let payload =
-            behind.get(..usize::from(header.get_payload_length())).ok_or(NotASegment::Truncated)?;
+        let payload = behind.get(..usize::from(header.get_payload_length())).ok_or(NotASegment::Truncated)?;
         let (protocol, payload) = skip_extension_headers(header.get_next_header().0, payload)?;
         let (from, to) = (header.get_source().octets(), header.get_destination().octets());
         Self::parse_transport(Address::new(from.into()), Address::new(to.into()), protocol, payload)
@@ -148,9 +147,8 @@ impl<'a> Segment<'a> {
                 let header = UdpPacket::new(payload).ok_or(NotASegment::Truncated)?;
                 // A first fragment has less than the length says; what is there is there.
                 let end = usize::from(header.get_length()).min(payload.len());
-                let data = payload
-                    .get(UdpPacket::minimum_packet_size()..end)
-                    .ok_or(NotASegment::Truncated)?;
+                let data =
+                    payload.get(UdpPacket::minimum_packet_size()..end).ok_or(NotASegment::Truncated)?;
                 let (from_port, port) = (header.get_source(), header.get_destination());
                 Ok(Self { from, from_port, to, port, body: Body::Udp(data) })
             }

@@ -8,6 +8,8 @@
 
 extern crate alloc;
 
+pub mod admit;
 pub mod client;
 pub mod command;
 pub mod rules;
+pub mod watch;

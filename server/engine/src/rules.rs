@@ -74,7 +74,8 @@ pub enum BadRules {
 #[derive(Clone, Debug)]
 pub struct Rules {
     doors: BTreeMap<ServiceName, Door>,
-    clients: BTreeMap<ClientKey, Client>,
+    by_port: BTreeMap<ServicePort, ServiceName>,
+    clients: BTreeMap<[u8; 32], Client>,
     servers: Vec<ServerKey>,
     window: Duration,
 }
@@ -105,11 +106,11 @@ impl Rules {
         }
         let mut by_key = BTreeMap::new();
         for client in clients {
-            if let Some(earlier) = by_key.insert(client.key, client) {
+            if let Some(earlier) = by_key.insert(*client.key.as_bytes(), client) {
                 return Err(BadRules::ClientTwice(earlier.key));
             }
         }
-        Ok(Self { doors: by_name, clients: by_key, servers, window })
+        Ok(Self { doors: by_name, by_port, clients: by_key, servers, window })
     }
 
     /// The door of this name.
@@ -123,9 +124,15 @@ impl Rules {
         self.doors.values()
     }
 
-    /// The enrolled client with this key.
+    /// The door that lists this port.
     #[must_use]
-    pub fn client(&self, key: &ClientKey) -> Option<&Client> {
+    pub fn door_of(&self, port: ServicePort) -> Option<&Door> {
+        self.by_port.get(&port).and_then(|name| self.door(*name))
+    }
+
+    /// The enrolled client whose key has these bytes.
+    #[must_use]
+    pub fn client(&self, key: &[u8; 32]) -> Option<&Client> {
         self.clients.get(key)
     }
 

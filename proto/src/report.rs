@@ -1,0 +1,193 @@
+//! What the listener tells the keeper: records of one fixed size, one per SEQPACKET message.
+//!
+//! The keeper trusts none of it: a statement is checked again from its signature up, and the rest can at most
+//! claim a classic knock, which anybody on the network could have sent.
+
+use alloc::vec::Vec;
+
+use knock_spa_keys::server::ServerKey;
+
+use crate::address::Address;
+use crate::bytes::{Reader, Writer};
+use crate::refusal::{Refusal, Tally};
+use crate::service::ServiceName;
+use crate::spa::{STATEMENT_LEN, Statement};
+
+/// The length of every report, in bytes.
+pub const REPORT_LEN: usize = 2 + 32 + STATEMENT_LEN + 16 + 2;
+
+/// The version of these records; both processes are one binary, so another version means a foreign writer.
+const VERSION: u8 = 1;
+
+/// One report of the listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The orders of this generation are in force.
+    Ready {
+        /// The generation that the keeper gave the orders.
+        generation: u32,
+    },
+    /// A packet was sealed to this server's key; its signature is not checked yet.
+    Statement {
+        /// The key that it was sealed to.
+        server: ServerKey,
+        /// What the packet says.
+        statement: Statement,
+        /// The source address of the packet.
+        from: Address,
+        /// The source port of the packet.
+        from_port: u16,
+    },
+    /// A source has completed the sequence of a door.
+    Knock {
+        /// The door.
+        door: ServiceName,
+        /// The source.
+        from: Address,
+    },
+    /// What was dropped since the listener started, and how many DHs were computed.
+    Counters(Counters),
+}
+
+/// What the listener counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets to the SPA port.
+    pub received: u64,
+    /// X25519 operations.
+    pub dh: u64,
+    /// Refusals of stages 0 to 5.
+    pub refused: Tally,
+}
+
+/// Not a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a report of this version")]
+pub struct NotAReport;
+
+impl Report {
+    /// The record.
+    #[must_use]
+    pub fn encode(&self) -> [u8; REPORT_LEN] {
+        let mut fields = Vec::with_capacity(REPORT_LEN);
+        fields.put_u8(VERSION);
+        match self {
+            Self::Ready { generation } => {
+                fields.put_u8(1);
+                fields.put_u32(*generation);
+            }
+            Self::Statement { server, statement, from, from_port } => {
+                fields.put_u8(2);
+                fields.put(server.as_bytes());
+                fields.put(&statement.to_bytes());
+                fields.put(&from.to_bytes());
+                fields.put_u16(*from_port);
+            }
+            Self::Knock { door, from } => {
+                fields.put_u8(3);
+                fields.put(&door.to_bytes());
+                fields.put(&from.to_bytes());
+            }
+            Self::Counters(counters) => {
+                fields.put_u8(4);
+                fields.put_u64(counters.received);
+                fields.put_u64(counters.dh);
+                counters.refused.counts().iter().for_each(|count| fields.put_u64(*count));
+            }
+        }
+        let mut record = [0; REPORT_LEN];
+        record.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        record
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`NotAReport`] for every record that [`Self::encode`] does not write.
+    pub fn decode(record: &[u8]) -> Result<Self, NotAReport> {
+        let report = Self::read(&mut Reader::new(record)).ok_or(NotAReport)?;
+        if report.encode() == *record { Ok(report) } else { Err(NotAReport) }
+    }
+
+    fn read(fields: &mut Reader<'_>) -> Option<Self> {
+        if fields.u8()? != VERSION {
+            return None;
+        }
+        match fields.u8()? {
+            1 => Some(Self::Ready { generation: fields.u32()? }),
+            2 => Some(Self::Statement {
+                server: ServerKey::from_bytes(fields.array()?).ok()?,
+                statement: Statement::from_bytes(fields.array()?),
+                from: Address::from_bytes(fields.array()?),
+                from_port: fields.u16()?,
+            }),
+            3 => Some(Self::Knock {
+                door: ServiceName::from_bytes(fields.array()?).ok()?,
+                from: Address::from_bytes(fields.array()?),
+            }),
+            4 => Some(Self::Counters(Counters {
+                received: fields.u64()?,
+                dh: fields.u64()?,
+                refused: read_tally(fields)?,
+            })),
+            _ => None,
+        }
+    }
+}
+
+fn read_tally(fields: &mut Reader<'_>) -> Option<Tally> {
+    let mut counts = [0; Refusal::ALL.len()];
+    for count in &mut counts {
+        *count = fields.u64()?;
+    }
+    Some(Tally::from_counts(counts))
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_spa_keys::server::ServerSecret;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reports() -> Vec<Report> {
+        let from = Address::new("2001:db8::7".parse().unwrap());
+        let mut refused = Tally::default();
+        Refusal::ALL.into_iter().for_each(|refusal| refused.count(refusal));
+        let statement = Statement::from_bytes(core::array::from_fn(|i| u8::try_from(i % 251).unwrap()));
+        let server = ServerSecret::from_bytes([7; 32]).public();
+        Vec::from([
+            Report::Ready { generation: 7 },
+            Report::Statement { server, statement, from, from_port: 9 },
+            Report::Knock { door: "ssh".parse().unwrap(), from },
+            Report::Counters(Counters { received: u64::MAX, dh: 3, refused }),
+        ])
+    }
+
+    #[test]
+    fn every_report_survives_the_way() {
+        for report in reports() {
+            assert_eq!(Report::decode(&report.encode()), Ok(report));
+        }
+    }
+
+    #[test]
+    fn other_versions_kinds_and_lengths_are_refused() {
+        let record = Report::Ready { generation: 7 }.encode();
+        assert_eq!(Report::decode(&record[1..]), Err(NotAReport));
+        for (at, value) in [(0, 2), (1, 9), (REPORT_LEN - 1, 1)] {
+            let mut changed = record;
+            changed[at] = value;
+            assert_eq!(Report::decode(&changed), Err(NotAReport));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_is_total(mut bytes in proptest::collection::vec(any::<u8>(), REPORT_LEN), kind in 0_u8..6) {
+            bytes[0] = VERSION;
+            bytes[1] = kind;
+            let _ = Report::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,533 @@
+//! The keeper's decisions: what a proven request opens, and when it closes.
+//!
+//! Stages 6 to 12 of `docs/protocol.md` section 4. Everything the listener says is checked again from the signature
+//! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
+
+mod bucket;
+mod decide;
+pub mod effect;
+mod holds;
+pub mod opening;
+mod openings;
+pub mod record;
+mod refusals;
+mod restore;
+mod status;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_keys::client::ClientKey;
+use knock_spa_keys::server::ServerKey;
+use knock_spa_proto::address::Address;
+use knock_spa_proto::element::Element;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::service::ServiceName;
+use knock_spa_proto::spa::Statement;
+use knock_spa_proto::spa::request::{Close, Open, Request};
+use knock_spa_proto::time::{BootTime, Now, UnixTime};
+
+use self::bucket::Bucket;
+use self::decide::{Circumstances, lease};
+use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::holds::{HoldKey, Holds, Step};
+use self::opening::{Command, Deadline, Means, Opening, OpeningId, Origin};
+use self::openings::{Need, Openings};
+use self::record::{Change, Record};
+use self::refusals::Refusals;
+use crate::client::Client;
+use crate::command::{CommandAction, Values};
+use crate::rules::{Action, Door, Lease, Rules};
+
+pub use self::openings::MAX_OPENINGS;
+pub use self::refusals::Refused;
+pub use self::restore::{History, Restored};
+pub use self::status::OpeningStatus;
+
+/// The keeper's state.
+#[derive(Debug)]
+pub struct Admit {
+    rules: Rules,
+    /// The addresses of this machine: a door never opens for one of them.
+    own: BTreeSet<Address>,
+    marks: BTreeMap<ClientKey, UnixTime>,
+    /// No packet made before this is accepted: what was accepted then is not known.
+    floor: UnixTime,
+    buckets: BTreeMap<ClientKey, Bucket>,
+    openings: Openings,
+    holds: Holds,
+    closing: BTreeMap<OpeningId, Closing>,
+    refusals: Refusals,
+    accepted: u64,
+    journal_failed: bool,
+    /// What follows once a record is durable.
+    awaited: BTreeMap<Ticket, Awaited>,
+    next_ticket: u64,
+    next_opening: u64,
+    effects: VecDeque<Effect>,
+}
+
+/// What waits for a record.
+#[derive(Debug)]
+enum Awaited {
+    /// These openings move; those marked so were in force already and go on.
+    Opening(Vec<(OpeningId, Extended)>),
+    /// The hold of this opening on its commands is let go.
+    Closing(Opening),
+    /// Nothing: the record itself was what mattered.
+    Nothing,
+}
+
+/// Whether an opening was in force before it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extended {
+    Yes,
+    No,
+}
+
+/// An opening that is over, whose stop commands have not all succeeded yet.
+#[derive(Debug)]
+struct Closing {
+    opening: Opening,
+    waits_for: BTreeSet<HoldKey>,
+}
+
+/// A statement as the listener hands it up: nothing of it is believed.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The server key that it is said to be sealed to.
+    pub server: ServerKey,
+    /// What the packet says.
+    pub statement: Statement,
+    /// The source address that the packet is said to have had.
+    pub from: Address,
+}
+
+impl Admit {
+    /// Stages 6 to 12 for one statement.
+    pub fn handle_claim(&mut self, claim: &Claim, now: Now) {
+        if let Err((refusal, client)) = self.try_claim(claim, now) {
+            self.refuse(refusal, claim.from, client, now);
+        }
+    }
+
+    fn try_claim(&mut self, claim: &Claim, now: Now) -> Result<(), (Refusal, Option<String>)> {
+        let nobody = |refusal| (refusal, None);
+        let stamp = claim.statement.stamp();
+        if stamp.abs_diff(now.unix) > self.rules.window() {
+            return Err(nobody(Refusal::Stale));
+        }
+        let client =
+            self.rules.client(claim.statement.client()).filter(|client| client.is_valid_at(now.unix));
+        let client = client.cloned().ok_or_else(|| nobody(Refusal::UnknownClient))?;
+        if stamp <= self.mark(&client.key) {
+            return Err(nobody(Refusal::Replayed));
+        }
+        if !self.rules.is_server(&claim.server) {
+            return Err(nobody(Refusal::Forged));
+        }
+        let proven = claim.statement.clone().verify(&client.key, &claim.server);
+        let proven = proven.map_err(|_| nobody(Refusal::Forged))?;
+        // From here on the packet is the client's own.
+        let refused = |refusal| (refusal, Some(client.name.as_str().into()));
+        self.marks.insert(client.key, stamp);
+        let request = proven.request().map_err(|_| refused(Refusal::Malformed))?;
+        if !self.buckets.entry(client.key).or_insert_with(Bucket::full).take(client.rate, now.boot) {
+            return Err(refused(Refusal::TooOften));
+        }
+        match request {
+            Request::Open(open) => self.open(&client, &open, claim, now).map_err(refused),
+            Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
+        }
+    }
+
+    fn mark(&self, client: &ClientKey) -> UnixTime {
+        self.marks.get(client).copied().unwrap_or(UnixTime::EPOCH).max(self.floor)
+    }
+
+    fn circumstances(&self, observed: Address) -> Circumstances<'_> {
+        Circumstances { rules: &self.rules, own: &self.own, observed }
+    }
+
+    /// Grants and records an open request.
+    fn open(&mut self, client: &Client, open: &Open, claim: &Claim, now: Now) -> Result<(), Refusal> {
+        let decision = self.circumstances(claim.from).decide(client, open);
+        let grant = decision.map_err(|_| Refusal::Unauthorised)?;
+        let origin = Origin::Client(client.key, client.name.clone());
+        let wish = open.ttl().map(|secs| Duration::from_secs(secs.get().into()));
+        let mut wanted = Vec::new();
+        for (door, ports) in &grant.doors {
+            let lease = lease(door, client, wish, now.unix);
+            for address in &grant.addresses {
+                wanted.push(new_opening(door, ports, *address, &origin, lease, now));
+            }
+        }
+        self.begin(Some((client.key, claim.statement.stamp())), wanted)
+    }
+
+    /// Opens a door for whoever has sent its classic knock.
+    pub fn handle_knock(&mut self, door: ServiceName, from: Address, now: Now) {
+        let Some(door) = self.rules.door(door).filter(|door| door.classic.is_some()) else { return };
+        if !self.circumstances(from).is_stranger(from) {
+            return self.refuse(Refusal::Unauthorised, from, None, now);
+        }
+        let wanted = new_opening(door, &door.ports, from, &Origin::Classic, door.open_for, now);
+        if let Err(refusal) = self.begin(None, [wanted].into()) {
+            self.refuse(refusal, from, None, now);
+        }
+    }
+
+    /// Records the openings that are wanted; those that are in force already go on.
+    fn begin(&mut self, mark: Option<(ClientKey, UnixTime)>, wanted: Vec<Opening>) -> Result<(), Refusal> {
+        if self.openings.is_full() {
+            return Err(Refusal::Unrecorded);
+        }
+        if self.journal_failed && wanted.iter().any(|opening| opening.means != Means::Guard) {
+            return Err(Refusal::Unrecorded);
+        }
+        let (mut opened, mut ids) = (Vec::new(), Vec::new());
+        for mut opening in wanted {
+            let extended = self.name(&mut opening);
+            ids.push((opening.id, extended));
+            self.openings.insert(opening.clone());
+            opened.push(opening);
+        }
+        self.accepted = self.accepted.saturating_add(u64::from(mark.is_some()));
+        self.record(Record::Change(Change { mark, opened, closed: Vec::new() }), Awaited::Opening(ids));
+        Ok(())
+    }
+
+    /// Gives the opening its name: that of the opening in force that it extends, else a new one. Never shortens.
+    fn name(&mut self, opening: &mut Opening) -> Extended {
+        match self.openings.same_as(opening) {
+            Some(old) => {
+                opening.id = old.id;
+                opening.since = old.since;
+                if Need::of(old.until) > Need::of(opening.until) {
+                    (opening.until, opening.lease) = (old.until, old.lease);
+                }
+                Extended::Yes
+            }
+            None => {
+                opening.id = OpeningId(self.next_opening);
+                self.next_opening = self.next_opening.saturating_add(1);
+                Extended::No
+            }
+        }
+    }
+
+    /// Ends openings of the client itself.
+    fn close_own(&mut self, client: &Client, close: &Close, claim: &Claim, now: Now) -> Result<(), Refusal> {
+        let asked = self.circumstances(claim.from).resolve(close.services());
+        let doors = asked.map_err(|_| Refusal::Unauthorised)?;
+        let ports: BTreeSet<(ServiceName, ServicePort)> =
+            doors.iter().flat_map(|(door, ports)| ports.iter().map(|port| (door.name, *port))).collect();
+        let to = close.to();
+        let named =
+            [to.v4().map(Address::from), to.v6().map(Address::from), to.sender().then_some(claim.from)];
+        let anywhere = named.iter().all(Option::is_none);
+        let ids = self.openings.matching(|opening| {
+            let own = matches!(&opening.origin, Origin::Client(key, _) if *key == client.key);
+            let here = anywhere || named.contains(&Some(opening.address));
+            let all = doors.iter().any(|(door, _)| door.name == opening.door && door.ports.is_empty());
+            let meant = close.services().is_empty()
+                || all
+                || opening.ports.iter().any(|port| ports.contains(&(opening.door, *port)));
+            own && here && meant
+        });
+        self.accepted = self.accepted.saturating_add(1);
+        self.end(Some((client.key, claim.statement.stamp())), ids, Cause::ByClient, now);
+        Ok(())
+    }
+
+    /// Ends what the administrator names: a door for one address, or for all; says how many openings that were.
+    pub fn handle_close(&mut self, door: ServiceName, address: Option<Address>, now: Now) -> usize {
+        let fits = |opening: &Opening| {
+            opening.door == door && address.is_none_or(|address| address == opening.address)
+        };
+        let ids = self.openings.matching(fits);
+        let count = ids.len();
+        self.end(None, ids, Cause::ByAdministrator, now);
+        count
+    }
+
+    /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
+    pub fn handle_rules(&mut self, rules: Rules, now: Now) {
+        self.rules = rules;
+        let ids = self.openings.matching(|opening| {
+            let door = self.rules.door(opening.door);
+            let door_stays = door.is_some_and(|door| {
+                (door.action == Action::Guard) == (opening.means == Means::Guard)
+                    && opening.ports.iter().all(|port| door.ports.contains(port))
+            });
+            let asker_stays = match &opening.origin {
+                Origin::Client(key, _) => self.rules.client(key.as_bytes()).is_some(),
+                Origin::Classic => door.is_some_and(|door| door.classic.is_some()),
+            };
+            !(door_stays && asker_stays)
+        });
+        self.end(None, ids, Cause::ByReload, now);
+        for server in self.rules.servers().to_vec() {
+            self.effects.push_back(Effect::Note(Record::Key(server)));
+        }
+    }
+
+    /// Takes note of which addresses this machine has.
+    pub fn handle_own(&mut self, own: BTreeSet<Address>) {
+        self.own = own;
+    }
+
+    /// Ends what is over, and tries again what has failed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(id) = self.openings.expired(now.boot) {
+            self.end_one(id, Cause::Expired, now);
+        }
+        while let Some(step) = self.holds.retry(now.boot) {
+            self.push_step(step);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<BootTime> {
+        [self.openings.next_deadline(), self.holds.next_retry()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Takes note of what came of an effect.
+    pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
+        match outcome {
+            Outcome::Recorded(ticket, result) => self.handle_recorded(ticket, result, now),
+            Outcome::Ran(job, ended) => self.handle_ran(job, ended, now),
+        }
+    }
+
+    fn handle_ran(&mut self, job: JobId, ended: Ended, now: Now) {
+        for step in self.holds.handle_ended(job, ended, now.boot).into_iter().flatten() {
+            self.push_step(step);
+        }
+    }
+
+    fn handle_recorded(&mut self, ticket: Ticket, result: Result<(), Unwritten>, now: Now) {
+        if result.is_err() && !self.journal_failed {
+            self.effects.push_back(Effect::Say(Event::JournalFailed));
+        }
+        self.journal_failed = result.is_err();
+        match self.awaited.remove(&ticket) {
+            Some(Awaited::Opening(ids)) => {
+                for (id, extended) in ids {
+                    self.move_open(id, extended, result, now);
+                }
+            }
+            Some(Awaited::Closing(opening)) => self.release(opening),
+            Some(Awaited::Nothing) | None => {}
+        }
+    }
+
+    /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
+    /// closes it and the administrator must get in to mend the disk; commands do not run.
+    fn move_open(&mut self, id: OpeningId, extended: Extended, recorded: Result<(), Unwritten>, now: Now) {
+        let Some(opening) = self.openings.get(id).cloned() else { return };
+        match &opening.means {
+            Means::Guard => self.set_elements(opening.elements(), now.boot),
+            Means::Commands { .. } if recorded.is_err() => {
+                self.refuse(Refusal::Unrecorded, opening.address, Some(opening.asker()), now);
+                return self.end_one(id, Cause::Unrecorded, now);
+            }
+            Means::Commands { commands, timeout } => {
+                for command in commands {
+                    let steps = self.holds.acquire(&opening, command, *timeout);
+                    steps.into_iter().flatten().for_each(|step| self.push_step(step));
+                }
+            }
+        }
+        self.effects.push_back(Effect::Say(Event::Opened {
+            door: opening.door,
+            by: opening.asker(),
+            lease: opening.lease,
+            ports: opening.ports,
+            address: opening.address,
+            extended: extended == Extended::Yes,
+        }));
+    }
+
+    /// Ends these openings, in one durable record with the mark of the packet that asked for it.
+    fn end(&mut self, mark: Option<(ClientKey, UnixTime)>, ids: Vec<OpeningId>, cause: Cause, now: Now) {
+        if mark.is_none() && ids.is_empty() {
+            return;
+        }
+        let closed = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
+        self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
+        for id in ids {
+            self.end_one(id, cause, now);
+        }
+    }
+
+    fn is_guard(&self, id: OpeningId) -> bool {
+        self.openings.get(id).is_some_and(|opening| opening.means == Means::Guard)
+    }
+
+    fn end_one(&mut self, id: OpeningId, cause: Cause, now: Now) {
+        let Some(opening) = self.openings.remove(id) else { return };
+        self.effects.push_back(Effect::Say(Event::Closed {
+            door: opening.door,
+            address: opening.address,
+            by: opening.asker(),
+            cause,
+        }));
+        let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
+        match (&opening.means, cause) {
+            (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
+            (Means::Guard, _) => self.set_elements(opening.elements(), now.boot),
+            (Means::Commands { .. }, Cause::Unrecorded) => {}
+            (Means::Commands { .. }, _) => self.record(Record::Closing(id), Awaited::Closing(opening)),
+        }
+    }
+
+    /// The closing is on record: the commands that nobody else needs are stopped.
+    fn release(&mut self, opening: Opening) {
+        let Means::Commands { commands, .. } = &opening.means else { return };
+        let released: Vec<_> =
+            commands.iter().map(|command| self.holds.release(&opening, command.port)).collect();
+        let waits_for = released.iter().filter_map(|(waits_for, _)| *waits_for).collect();
+        let id = opening.id;
+        self.closing.insert(id, Closing { opening, waits_for });
+        for step in released.into_iter().flat_map(|(_, steps)| steps).flatten() {
+            self.push_step(step);
+        }
+        self.settle(id);
+    }
+
+    /// Gives the guard's elements the end that the openings in force need.
+    fn set_elements(&mut self, elements: impl Iterator<Item = Element>, now: BootTime) {
+        let (mut open, mut close) = (Vec::new(), Vec::new());
+        for element in elements {
+            match self.openings.need(element).left(now) {
+                Some(left) => open.push((element, left)),
+                None => close.push(element),
+            }
+        }
+        if !open.is_empty() {
+            self.effects.push_back(Effect::Open(open));
+        }
+        if !close.is_empty() {
+            self.effects.push_back(Effect::Close(close));
+        }
+    }
+
+    /// What the guard's sets must hold now, with the span that is left to each.
+    #[must_use]
+    pub fn elements(&self, now: BootTime) -> Vec<(Element, Option<Duration>)> {
+        let guarded = self.openings.iter().filter(|opening| opening.means == Means::Guard);
+        let elements: BTreeSet<Element> = guarded.flat_map(Opening::elements).collect();
+        let left = |element: Element| Some((element, self.openings.need(element).left(now)?));
+        elements.into_iter().filter_map(left).collect()
+    }
+
+    fn record(&mut self, record: Record, awaited: Awaited) {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        self.awaited.insert(ticket, awaited);
+        self.effects.push_back(Effect::Record(ticket, record));
+    }
+
+    fn push_step(&mut self, step: Step) {
+        match step {
+            Step::Run(job) => self.effects.push_back(Effect::Run(job)),
+            Step::Say(event) => self.effects.push_back(Effect::Say(event)),
+            Step::Stopped(key) => self.handle_stopped(key),
+        }
+    }
+
+    /// A hold is stopped, or somebody else's now: the openings that waited for nothing else are closed.
+    fn handle_stopped(&mut self, key: HoldKey) {
+        let waiting: Vec<_> = self.closing.keys().copied().collect();
+        for id in waiting {
+            if let Some(closing) = self.closing.get_mut(&id) {
+                closing.waits_for.remove(&key);
+            }
+            self.settle(id);
+        }
+    }
+
+    /// Records an opening as closed that waits for nothing any more.
+    fn settle(&mut self, id: OpeningId) {
+        if self.closing.get(&id).is_some_and(|closing| closing.waits_for.is_empty()) {
+            self.closing.remove(&id);
+            let closed = Change { closed: [id].into(), ..Change::default() };
+            self.effects.push_back(Effect::Note(Record::Change(closed)));
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal, from: Address, client: Option<String>, now: Now) {
+        if let Some(event) = self.refusals.count(refusal, from, client, now) {
+            self.effects.push_back(Effect::Say(event));
+        }
+    }
+}
+
+/// The opening that a grant or a knock asks for; its name is not given yet.
+fn new_opening(
+    door: &Door,
+    ports: &[ServicePort],
+    address: Address,
+    origin: &Origin,
+    lease: Lease,
+    now: Now,
+) -> Opening {
+    let until = match lease {
+        Lease::For(span) => Some(Deadline::after(span, now)),
+        Lease::Forever => None,
+    };
+    let means = match &door.action {
+        Action::Guard => Means::Guard,
+        Action::Command(action) => {
+            let values = Values {
+                address,
+                port: None,
+                door: door.name,
+                client: origin.client_name().into(),
+                ttl: match lease {
+                    Lease::For(span) => Some(span.as_secs()),
+                    Lease::Forever => None,
+                },
+            };
+            Means::Commands { commands: commands(action, ports, &values), timeout: action.timeout }
+        }
+    };
+    Opening {
+        id: OpeningId(u64::MAX),
+        door: door.name,
+        ports: ports.into(),
+        address,
+        origin: origin.clone(),
+        since: now.unix,
+        lease,
+        until,
+        means,
+    }
+}
+
+/// The rendered commands: one pair for each port where they speak of a port, else one for the door.
+fn commands(action: &CommandAction, ports: &[ServicePort], values: &Values) -> Vec<Command> {
+    let render = |port: Option<ServicePort>| {
+        let values = Values { port, ..values.clone() };
+        Command {
+            port,
+            start: Some(action.start_for(values.address).render(&values)),
+            stop: action.stop_for(values.address).map(|stop| stop.render(&values)),
+        }
+    };
+    if action.is_per_port() {
+        ports.iter().map(|port| render(Some(*port))).collect()
+    } else {
+        [render(None)].into()
+    }
+}

@@ -1,0 +1,160 @@
+//! What the keeper's shell is to do: plain values, carried out strictly in order.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_proto::address::Address;
+use knock_spa_proto::element::Element;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::service::ServiceName;
+
+use super::record::Record;
+use crate::command::Rendered;
+use crate::rules::Lease;
+
+/// Names a record that the engine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Names a command that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Append the record and make it durable, then say so with [`Outcome::Recorded`]: nothing that depends on
+    /// it is handed out before.
+    Record(Ticket, Record),
+    /// Append the record; it need not be durable, and nobody waits for it.
+    Note(Record),
+    /// Set these elements of the guard to end after these spans, whether they are there or not; `None` is never.
+    Open(Vec<(Element, Option<Duration>)>),
+    /// Remove these elements of the guard, where they still are.
+    Close(Vec<Element>),
+    /// Run a command, then say how it ended with [`Outcome::Ran`].
+    Run(Job),
+    /// Tell the administrator.
+    Say(Event),
+}
+
+/// A command to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// The door that it belongs to.
+    pub door: ServiceName,
+    /// What to run.
+    pub command: Rendered,
+    /// When it takes longer, kill it.
+    pub timeout: Duration,
+}
+
+/// What came of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The record is durable, or it could not be written.
+    Recorded(Ticket, Result<(), Unwritten>),
+    /// The command ended.
+    Ran(JobId, Ended),
+}
+
+/// A record could not be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritten;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit status.
+    Status(i32),
+    /// By a signal.
+    Killed,
+    /// It took too long and was killed.
+    TimedOut,
+    /// It could not be started.
+    NotStarted,
+}
+
+/// Why an opening ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its time was over.
+    Expired,
+    /// Its client asked for it.
+    ByClient,
+    /// The administrator asked for it.
+    ByAdministrator,
+    /// Its door or its client is no more.
+    ByReload,
+    /// It was never recorded, so it never moved.
+    Unrecorded,
+}
+
+/// A fact for the administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A door opened for an address, or its lease grew.
+    Opened {
+        /// The door.
+        door: ServiceName,
+        /// The ports.
+        ports: Vec<ServicePort>,
+        /// For whom.
+        address: Address,
+        /// Who asked: a client's name, or "classic knock".
+        by: String,
+        /// For how long from now.
+        lease: Lease,
+        /// Whether it was open already.
+        extended: bool,
+    },
+    /// An opening is over.
+    Closed {
+        /// The door.
+        door: ServiceName,
+        /// For whom it was open.
+        address: Address,
+        /// Who had opened it.
+        by: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// A packet was refused; not every one is told.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Where the packet came from, by its own word.
+        from: Address,
+        /// The client that signed it, where that is proved.
+        client: Option<String>,
+        /// Refusals of this kind since the last that was told, this one included.
+        count: u64,
+    },
+    /// A command did not end well.
+    CommandFailed {
+        /// The door.
+        door: ServiceName,
+        /// How it ended.
+        ended: Ended,
+        /// What happens now.
+        next: Next,
+    },
+    /// The journal cannot be written: command doors refuse, the guard goes on from memory.
+    JournalFailed,
+}
+
+/// What follows a command that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It opened, or tried to: the stop command will run all the same.
+    StopLater,
+    /// It closed, or tried to: another try follows after this span.
+    RetryIn(Duration),
+    /// Somebody must look: the door may be open.
+    NeedsAttention,
+}

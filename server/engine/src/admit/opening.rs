@@ -1,0 +1,131 @@
+//! One opening: who opened what for which address, until when, and how it is closed again.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_keys::client::ClientKey;
+use knock_spa_proto::address::Address;
+use knock_spa_proto::element::Element;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::service::ServiceName;
+use knock_spa_proto::time::{BootTime, Now, UnixTime};
+
+use crate::client::ClientName;
+use crate::command::Rendered;
+use crate::rules::Lease;
+
+/// Names an opening for as long as the journal remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpeningId(pub u64);
+
+/// Who opened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// An enrolled client, by an authenticated packet.
+    Client(ClientKey, ClientName),
+    /// Whoever sent the door's classic knock.
+    Classic,
+}
+
+impl Origin {
+    /// The client's name; empty for a classic knock.
+    #[must_use]
+    pub fn client_name(&self) -> &str {
+        match self {
+            Self::Client(_, name) => name.as_str(),
+            Self::Classic => "",
+        }
+    }
+}
+
+/// When an opening ends: by the clock that never steps within this boot, by the wall clock in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// In this boot.
+    pub boot: BootTime,
+    /// In any other.
+    pub unix: UnixTime,
+}
+
+impl Deadline {
+    /// The deadline `span` from now.
+    #[must_use]
+    pub fn after(span: Duration, now: Now) -> Self {
+        let then = now.saturating_add(span);
+        Self { boot: then.boot, unix: then.unix }
+    }
+}
+
+/// What an opening moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// Elements of the guard's sets: the kernel closes them by itself.
+    Guard,
+    /// The administrator's commands, each with what closes it again.
+    Commands {
+        /// One for each port, or one for the door as a whole.
+        commands: Vec<Command>,
+        /// A command that takes longer is killed.
+        timeout: Duration,
+    },
+}
+
+/// A pair of commands, rendered when the door opened: changes of the configuration do not reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The port that it is for; `None` where it is for the whole door.
+    pub port: Option<ServicePort>,
+    /// What opens. Not kept in the journal: what was opened is not opened again.
+    pub start: Option<Rendered>,
+    /// What closes, if anything does.
+    pub stop: Option<Rendered>,
+}
+
+/// An opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its name.
+    pub id: OpeningId,
+    /// The door.
+    pub door: ServiceName,
+    /// The ports of the door that it opens.
+    pub ports: Vec<ServicePort>,
+    /// For whom.
+    pub address: Address,
+    /// Who asked.
+    pub origin: Origin,
+    /// When it was opened.
+    pub since: UnixTime,
+    /// For how long it was last granted.
+    pub lease: Lease,
+    /// When it ends; `None` where only somebody's closing ends it.
+    pub until: Option<Deadline>,
+    /// How it opens and closes.
+    pub means: Means,
+}
+
+impl Opening {
+    /// The pairs of address and port that it opens.
+    pub fn elements(&self) -> impl Iterator<Item = Element> {
+        self.ports.iter().map(|port| Element { address: self.address, port: *port })
+    }
+
+    /// Whether two openings are one that was asked for twice.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.door == other.door
+            && self.address == other.address
+            && self.ports == other.ports
+            && self.origin == other.origin
+    }
+
+    /// What a person calls the asker.
+    #[must_use]
+    pub fn asker(&self) -> String {
+        match &self.origin {
+            Origin::Client(_, name) => name.as_str().into(),
+            Origin::Classic => "classic knock".into(),
+        }
+    }
+}

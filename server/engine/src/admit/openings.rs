@@ -1,0 +1,119 @@
+//! The openings that are in force, by name, by element and by deadline.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_proto::element::Element;
+use knock_spa_proto::time::BootTime;
+
+use super::opening::{Deadline, Opening, OpeningId};
+
+/// Openings at most, all together. The guard's sets hold as many elements; a flood of spoofed classic knocks
+/// meets this bound, and what is open stays open.
+pub const MAX_OPENINGS: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(super) struct Openings {
+    by_id: BTreeMap<OpeningId, Opening>,
+    by_element: BTreeMap<Element, BTreeSet<OpeningId>>,
+    by_deadline: BTreeSet<(BootTime, OpeningId)>,
+}
+
+impl Openings {
+    pub(super) fn is_full(&self) -> bool {
+        self.by_id.len() >= MAX_OPENINGS
+    }
+
+    pub(super) fn get(&self, id: OpeningId) -> Option<&Opening> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Opening> {
+        self.by_id.values()
+    }
+
+    /// The names of the openings that fit.
+    pub(super) fn matching(&self, fits: impl Fn(&Opening) -> bool) -> Vec<OpeningId> {
+        self.iter().filter(|opening| fits(opening)).map(|opening| opening.id).collect()
+    }
+
+    /// The opening that asks for the same as `other`, if there is one.
+    pub(super) fn same_as(&self, other: &Opening) -> Option<&Opening> {
+        match other.elements().next() {
+            Some(element) => {
+                let ids = self.by_element.get(&element)?;
+                ids.iter().filter_map(|id| self.get(*id)).find(|opening| opening.is_same_as(other))
+            }
+            None => self.iter().find(|opening| opening.is_same_as(other)),
+        }
+    }
+
+    /// Puts an opening in force, in place of one of the same name.
+    pub(super) fn insert(&mut self, opening: Opening) {
+        drop(self.remove(opening.id));
+        for element in opening.elements() {
+            self.by_element.entry(element).or_default().insert(opening.id);
+        }
+        if let Some(until) = opening.until {
+            self.by_deadline.insert((until.boot, opening.id));
+        }
+        self.by_id.insert(opening.id, opening);
+    }
+
+    pub(super) fn remove(&mut self, id: OpeningId) -> Option<Opening> {
+        let opening = self.by_id.remove(&id)?;
+        for element in opening.elements() {
+            if let Some(ids) = self.by_element.get_mut(&element) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.by_element.remove(&element);
+                }
+            }
+        }
+        if let Some(until) = opening.until {
+            self.by_deadline.remove(&(until.boot, id));
+        }
+        Some(opening)
+    }
+
+    /// The next deadline.
+    pub(super) fn next_deadline(&self) -> Option<BootTime> {
+        self.by_deadline.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The name of an opening whose time is over.
+    pub(super) fn expired(&self, now: BootTime) -> Option<OpeningId> {
+        self.by_deadline.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    }
+
+    /// Until when an element is needed.
+    pub(super) fn need(&self, element: Element) -> Need {
+        let ids = self.by_element.get(&element).into_iter().flatten();
+        let ends = ids.filter_map(|id| self.get(*id)).map(|opening| Need::of(opening.until));
+        ends.max().unwrap_or(Need::None)
+    }
+}
+
+/// Until when something is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    None,
+    Until(BootTime),
+    Forever,
+}
+
+impl Need {
+    pub(super) fn of(until: Option<Deadline>) -> Self {
+        until.map_or(Self::Forever, |until| Self::Until(until.boot))
+    }
+
+    /// The span that is left; the inner `None` is for ever, the outer one not at all.
+    pub(super) fn left(self, now: BootTime) -> Option<Option<Duration>> {
+        match self {
+            Self::Forever => Some(None),
+            Self::Until(end) if end > now => Some(Some(end.saturating_since(now))),
+            Self::Until(_) | Self::None => None,
+        }
+    }
+}

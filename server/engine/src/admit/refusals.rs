@@ -1,0 +1,74 @@
+//! What was refused: counted always, told rarely.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use core::time::Duration;
+
+use knock_spa_proto::address::Address;
+use knock_spa_proto::refusal::{Refusal, Tally};
+use knock_spa_proto::time::{BootTime, Now, UnixTime};
+
+use super::effect::Event;
+
+/// One line of each kind in this span: strangers do not fill the log.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Refusals that `status` shows, the latest ones.
+const REMEMBERED: usize = 32;
+
+/// One refusal, for `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When.
+    pub at: UnixTime,
+    /// Why.
+    pub refusal: Refusal,
+    /// Where the packet came from, by its own word.
+    pub from: Address,
+    /// The client that signed it, where that is proved.
+    pub client: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    tally: Tally,
+    latest: VecDeque<Refused>,
+    /// When each kind was last told, and how many came since.
+    told: BTreeMap<Refusal, (BootTime, u64)>,
+}
+
+impl Refusals {
+    /// Counts a refusal; gives the event where it is time to tell.
+    pub(super) fn count(
+        &mut self,
+        refusal: Refusal,
+        from: Address,
+        client: Option<String>,
+        now: Now,
+    ) -> Option<Event> {
+        self.tally.count(refusal);
+        if self.latest.len() >= REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(Refused { at: now.unix, refusal, from, client: client.clone() });
+        match self.told.get_mut(&refusal) {
+            Some((last, silent)) if now.boot.saturating_since(*last) < SILENCE => {
+                *silent = silent.saturating_add(1);
+                None
+            }
+            told => {
+                let count = told.map_or(0, |(_, silent)| *silent).saturating_add(1);
+                self.told.insert(refusal, (now.boot, 0));
+                Some(Event::Refused { refusal, from, client, count })
+            }
+        }
+    }
+
+    pub(super) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(super) fn latest(&self) -> impl Iterator<Item = &Refused> {
+        self.latest.iter()
+    }
+}

@@ -1,0 +1,173 @@
+//! From the journal to the state before the stop.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use knock_spa_keys::client::ClientKey;
+use knock_spa_keys::server::ServerKey;
+use knock_spa_proto::address::Address;
+use knock_spa_proto::time::{BootTime, Now, UnixTime};
+
+use super::opening::{Deadline, Means, Opening, OpeningId};
+use super::record::{BootId, Change, Record};
+use super::{Admit, Awaited};
+use crate::admit::holds::Holds;
+use crate::admit::openings::Openings;
+use crate::admit::refusals::Refusals;
+use crate::rules::{Lease, Rules};
+
+/// What the records say, folded one by one.
+#[derive(Debug)]
+pub struct History {
+    marks: BTreeMap<ClientKey, UnixTime>,
+    keys: BTreeSet<[u8; 32]>,
+    openings: BTreeMap<OpeningId, (Option<BootId>, Opening)>,
+    boot: Option<BootId>,
+    floor: UnixTime,
+    next_opening: u64,
+}
+
+impl Default for History {
+    /// The history of a server that has never run.
+    fn default() -> Self {
+        Self {
+            marks: BTreeMap::new(),
+            keys: BTreeSet::new(),
+            openings: BTreeMap::new(),
+            boot: None,
+            floor: UnixTime::EPOCH,
+            next_opening: 0,
+        }
+    }
+}
+
+impl History {
+    /// Folds in the next record.
+    pub fn push(&mut self, record: Record) {
+        match record {
+            Record::Started(boot) => self.boot = Some(boot),
+            Record::Key(server) => {
+                self.keys.insert(*server.as_bytes());
+            }
+            Record::Change(change) => self.push_change(change),
+            // It is not known whether the stop command ran: the opening stays, but its time is over.
+            Record::Closing(id) => {
+                if let Some((_, opening)) = self.openings.get_mut(&id) {
+                    opening.until = Some(Deadline { boot: BootTime::ZERO, unix: UnixTime::EPOCH });
+                }
+            }
+            Record::Floor(stamp) => self.floor = self.floor.max(stamp),
+        }
+    }
+
+    fn push_change(&mut self, change: Change) {
+        if let Some((client, stamp)) = change.mark {
+            let mark = self.marks.entry(client).or_insert(stamp);
+            *mark = stamp.max(*mark);
+        }
+        for opening in change.opened {
+            self.next_opening = self.next_opening.max(opening.id.0.saturating_add(1));
+            self.openings.insert(opening.id, (self.boot, opening));
+        }
+        for id in change.closed {
+            self.openings.remove(&id);
+        }
+    }
+
+    /// Whether the journal has kept the marks of packets to this key.
+    #[must_use]
+    pub fn knows(&self, server: &ServerKey) -> bool {
+        self.keys.contains(server.as_bytes())
+    }
+}
+
+/// A keeper's state from its journal. The shell writes a new journal from [`Admit::snapshot`] before it does anything else.
+#[derive(Debug)]
+pub struct Restored {
+    /// The state.
+    pub admit: Admit,
+    /// Whether a live key's marks are not in the journal, so that every packet is refused for as long as one that
+    /// was accepted before could still be replayed.
+    pub state_lost: bool,
+}
+
+impl Restored {
+    /// The state after `history`, in the boot `boot`, now: openings whose time is over end at once.
+    #[must_use]
+    pub fn new(history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
+        let state_lost = rules.servers().iter().any(|server| !history.knows(server));
+        let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
+        let mut admit = Admit {
+            rules: rules.clone(),
+            own,
+            marks: history.marks,
+            floor: history.floor.max(lost_now),
+            buckets: BTreeMap::new(),
+            openings: Openings::default(),
+            holds: Holds::default(),
+            closing: BTreeMap::new(),
+            refusals: Refusals::default(),
+            accepted: 0,
+            journal_failed: false,
+            awaited: BTreeMap::new(),
+            next_ticket: 0,
+            next_opening: history.next_opening,
+            effects: alloc::collections::VecDeque::new(),
+        };
+        for (opened_in, mut opening) in history.openings.into_values() {
+            opening.until = opening.until.map(|until| {
+                if opened_in == Some(boot) { until } else { carried_over(until, opening.lease, now) }
+            });
+            admit.adopt(opening);
+        }
+        admit.handle_rules(rules, now);
+        admit.handle_timeout(now);
+        Self { admit, state_lost }
+    }
+}
+
+/// A deadline of another boot in this one: by the wall clock, and never more than the lease's own length away.
+fn carried_over(until: Deadline, lease: Lease, now: Now) -> Deadline {
+    let left = until.unix.saturating_since(now.unix);
+    let longest = match lease {
+        Lease::For(span) => span,
+        Lease::Forever => left,
+    };
+    Deadline::after(left.min(longest), now)
+}
+
+impl Admit {
+    /// Puts an opening of the journal in force; what it moved is taken to be where it was.
+    fn adopt(&mut self, opening: Opening) {
+        if let Means::Commands { commands, timeout } = &opening.means {
+            for command in commands {
+                let steps = self.holds.acquire(&opening, command, *timeout);
+                steps.into_iter().flatten().for_each(|step| self.push_step(step));
+            }
+        }
+        self.openings.insert(opening);
+    }
+
+    /// The shortest journal with this meaning, for the boot `boot`: what a new file begins with.
+    #[must_use]
+    pub fn snapshot(&self, boot: BootId) -> Vec<Record> {
+        let mut records = Vec::from([Record::Started(boot)]);
+        records.extend((self.floor > UnixTime::EPOCH).then_some(Record::Floor(self.floor)));
+        records.extend(self.rules.servers().iter().copied().map(Record::Key));
+        let change = |mark, opened| Record::Change(Change { mark, opened, closed: Vec::new() });
+        let marks = self.marks.iter().map(|(client, stamp)| Some((*client, *stamp)));
+        records.extend(marks.map(|mark| change(mark, Vec::new())));
+        let closing = self.closing.values().map(|closing| &closing.opening).chain(self.awaiting_close());
+        let openings = self.openings.iter().chain(closing.clone());
+        records.extend(openings.map(|opening| change(None, [opening.clone()].into())));
+        records.extend(closing.map(|opening| Record::Closing(opening.id)));
+        records
+    }
+
+    fn awaiting_close(&self) -> impl Iterator<Item = &Opening> + Clone {
+        self.awaited.values().filter_map(|awaited| match awaited {
+            Awaited::Closing(opening) => Some(opening),
+            Awaited::Opening(_) | Awaited::Nothing => None,
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What `status` shows.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use knock_spa_proto::address::Address;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::refusal::Tally;
+use knock_spa_proto::service::ServiceName;
+use knock_spa_proto::time::{BootTime, UnixTime};
+
+use super::openings::Need;
+use super::{Admit, Refused};
+use crate::rules::Rules;
+
+/// An opening in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpeningStatus {
+    /// The door.
+    pub door: ServiceName,
+    /// The ports.
+    pub ports: Vec<ServicePort>,
+    /// For whom.
+    pub address: Address,
+    /// Who asked: a client's name, or "classic knock".
+    pub by: String,
+    /// Since when.
+    pub since: UnixTime,
+    /// How long still; `None` is until somebody closes it.
+    pub left: Option<Duration>,
+}
+
+impl Admit {
+    /// The rules in force.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The openings in force, the oldest first.
+    pub fn openings(&self, now: BootTime) -> impl Iterator<Item = OpeningStatus> {
+        self.openings.iter().map(move |opening| OpeningStatus {
+            door: opening.door,
+            ports: opening.ports.clone(),
+            address: opening.address,
+            by: opening.asker(),
+            since: opening.since,
+            left: Need::of(opening.until).left(now).unwrap_or(Some(Duration::ZERO)),
+        })
+    }
+
+    /// What the keeper refused, stages 6 to 12.
+    #[must_use]
+    pub const fn refused(&self) -> &Tally {
+        self.refusals.tally()
+    }
+
+    /// The latest refusals of the keeper, the oldest first.
+    pub fn latest_refusals(&self) -> impl Iterator<Item = &Refused> {
+        self.refusals.latest()
+    }
+
+    /// Requests that were accepted.
+    #[must_use]
+    pub const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Whether the last record could not be written.
+    #[must_use]
+    pub const fn journal_failed(&self) -> bool {
+        self.journal_failed
+    }
+
+    /// Stop commands that failed and will be tried again, and those that are given up.
+    #[must_use]
+    pub fn failing_closes(&self) -> (usize, usize) {
+        self.holds.failing()
+    }
+
+    /// When this client's last accepted packet was made.
+    #[must_use]
+    pub fn last_used(&self, client: &knock_spa_keys::client::ClientKey) -> Option<UnixTime> {
+        self.marks.get(client).copied()
+    }
+}

@@ -1,0 +1,94 @@
+//! The DH queue (`docs/protocol.md` section 4, stage 4): packets that only a DH can tell apart wait here until
+//! no cheaper work is left. When it is full, whoever holds most of it makes room, so that nobody is blocked.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::IpAddr;
+
+use knock_spa_proto::address::Address;
+use knock_spa_proto::spa::Enveloped;
+
+use super::duplicates::Tag;
+
+/// Packets that wait at most: ten milliseconds of DH work, so that an honest packet is never old when its turn comes.
+pub(super) const CAPACITY: usize = 256;
+
+/// A packet that waits for its DH.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Which of the server's keys its envelope opened under.
+    pub(super) key: usize,
+    pub(super) enveloped: Enveloped,
+    pub(super) from: Address,
+    pub(super) from_port: u16,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DhQueue {
+    waiting: VecDeque<Waiting>,
+    held: BTreeMap<Prefix, usize>,
+}
+
+impl DhQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn contains(&self, tag: &Tag) -> bool {
+        self.waiting.iter().any(|waiting| waiting.enveloped.tag() == *tag)
+    }
+
+    /// Puts a packet last; gives back the one that had to make room.
+    #[must_use]
+    pub(super) fn push(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let count = self.held.entry(Prefix::of(waiting.from)).or_default();
+        *count = count.saturating_add(1);
+        self.waiting.push_back(waiting);
+        if self.waiting.len() > CAPACITY { self.displace() } else { None }
+    }
+
+    /// Takes the packet that waited longest.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.remove(0)
+    }
+
+    /// Takes the oldest packet of the prefix that holds most.
+    fn displace(&mut self) -> Option<Waiting> {
+        let (most, _) = self.held.iter().max_by_key(|(_, count)| **count)?;
+        let index = self.waiting.iter().position(|waiting| Prefix::of(waiting.from) == *most)?;
+        self.remove(index)
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Waiting> {
+        let waiting = self.waiting.remove(index)?;
+        let prefix = Prefix::of(waiting.from);
+        if let Some(count) = self.held.get_mut(&prefix) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.held.remove(&prefix);
+            }
+        }
+        Some(waiting)
+    }
+}
+
+/// The addresses that one holder of a source commonly has: a /24 of IPv4, a /56 of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Prefix {
+    V4([u8; 3]),
+    V6([u8; 7]),
+}
+
+impl Prefix {
+    fn of(address: Address) -> Self {
+        match address.ip() {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                Self::V4([a, b, c])
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, ..] = v6.octets();
+                Self::V6([a, b, c, d, e, f, g])
+            }
+        }
+    }
+}
