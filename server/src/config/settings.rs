@@ -1,0 +1,97 @@
+//! The configuration as the daemon uses it.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use knock_spa_engine::rules::{Action, Door};
+use knock_spa_proto::interface::InterfaceName;
+use knock_spa_proto::service::ServiceName;
+
+use crate::nft::Trusted;
+
+/// A whole configuration: each value in its bounds, and all of them fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The doors, in the order of their names. No two share a name or a port.
+    pub doors: Vec<Door>,
+    /// How far a packet's time may be from now, either way: 10 seconds to 10 minutes.
+    pub window: Duration,
+    /// What is listened to.
+    pub listen: Listen,
+    /// Where files are.
+    pub paths: Paths,
+    /// How the guard behaves.
+    pub guard: GuardSettings,
+}
+
+impl Settings {
+    /// The door of this name.
+    #[must_use]
+    pub fn door(&self, name: ServiceName) -> Option<&Door> {
+        self.doors.iter().find(|door| door.name == name)
+    }
+
+    /// Whether any door is shut by the guard.
+    #[must_use]
+    pub fn has_guard(&self) -> bool {
+        self.doors.iter().any(|door| door.action == Action::Guard)
+    }
+}
+
+/// What is listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// These interfaces, at least one; every one but loopback, present or future, where absent.
+    pub interfaces: Option<Vec<InterfaceName>>,
+    /// The UDP port at which packets arrive.
+    pub spa_port: NonZeroU16,
+}
+
+impl Listen {
+    /// The default of [`Self::spa_port`]: fwknop's, which firewalls on the way may let through already.
+    pub const DEFAULT_SPA_PORT: NonZeroU16 = NonZeroU16::new(62_201).unwrap();
+}
+
+/// Where files are; every path is absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The server's secret key.
+    pub key: PathBuf,
+    /// The directory with one file for each client.
+    pub clients: PathBuf,
+    /// The directory of what must survive a boot.
+    pub state: PathBuf,
+    /// The directory of what must not, such as the control socket.
+    pub runtime: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            key: "/var/lib/knock-spa/server.key".into(),
+            clients: "/var/lib/knock-spa/clients.d".into(),
+            state: "/var/lib/knock-spa".into(),
+            runtime: "/run/knock-spa".into(),
+        }
+    }
+}
+
+/// How the guard behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// When it goes up.
+    pub start: GuardStart,
+    /// Whom it never drops, also with the daemon dead; without repeats.
+    pub trusted: Vec<Trusted>,
+}
+
+/// When the guard goes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuardStart {
+    /// With the daemon.
+    #[default]
+    On,
+    /// Not before the administrator confirmed that a trial locked nobody out.
+    Confirmed,
+}
