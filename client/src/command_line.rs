@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::close;
 use crate::enroll;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
@@ -13,6 +14,7 @@ use crate::io::environment::{self, Environment};
 use crate::io::{disk, terminal};
 use crate::knock;
 use crate::listing;
+use crate::open;
 use crate::services::{self, Database};
 
 /// Opens ports of servers that show none, with one packet.
@@ -30,6 +32,11 @@ struct CommandLine {
 enum Verb {
     /// Makes this device's key, prints its public line, and adds a host
     Enroll(enroll::Options),
+    /// Asks a server to open doors for this machine, and looks whether they are open
+    Open(open::Options),
+    /// Asks a server to close what this device opened
+    #[command(allow_missing_positional = true)]
+    Close(close::Options),
     /// Sends a classic knock: one packet for each port
     #[command(
         disable_help_flag = true,
@@ -83,6 +90,8 @@ fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
             let device = enroll::device_name(environment.user.as_deref(), host.as_deref());
             enroll::run(options, &home()?, device)
         }
+        Verb::Open(options) => open::run(&options, &home()?, &services()),
+        Verb::Close(options) => close::run(options, &home()?),
         Verb::Hosts(verb) => listing::run(verb, &home()?),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -24,6 +24,8 @@ pub(crate) enum Status {
     NoInput = 66,
     /// The host is unknown, or its name has no address.
     NoHost = 68,
+    /// The port did not answer.
+    Unavailable = 69,
     /// The operating system refused something ordinary.
     Os = 71,
     /// A file or directory cannot be created.
@@ -34,6 +36,10 @@ pub(crate) enum Status {
     NoPermission = 77,
     /// A file of ours is malformed.
     Config = 78,
+    /// The command exists and cannot be run.
+    CannotRun = 126,
+    /// The command does not exist.
+    NoCommand = 127,
 }
 
 impl Failure {

@@ -91,9 +91,17 @@ impl Home {
         let path = self.key_path();
         match disk::create(&path, &text, unique()?).map_err(|error| cannot_create(&path, &error))? {
             Created::New => Ok((line, Created::New)),
-            // Another process was faster.
-            Created::Existed => self.key().map(|line| (line, Created::Existed)),
+            Created::Existed => self.made_meanwhile(&path).map(|line| (line, Created::Existed)),
         }
+    }
+
+    /// The key of another process that was faster.
+    fn made_meanwhile(&self, path: &Path) -> Result<ClientSecretLine, Failure> {
+        self.read_key()?.ok_or_else(|| {
+            Failure::new(Status::CantCreate, format!("cannot create {}", path.display()))
+                .because("it is a link that leads nowhere")
+                .hint("remove it, or bring back what it led to")
+        })
     }
 
     fn make_directory(&self) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use knock_spa_proto::port::Transport;
 
 use crate::family::Family;
-use crate::io::{net, terminal};
+use crate::io::{event_loop, net, terminal};
 use crate::knock::arguments::{Arguments, Command, Hit, PortText};
 use crate::services::Database;
 
@@ -60,18 +60,20 @@ fn say_on_stdout(words: &str) -> Result<(), String> {
     terminal::print(words).map_err(|failure| failure.to_string())
 }
 
-/// Sends one packet after another; the names of later ports are looked up only then.
 fn knock(arguments: &Arguments, services: &Database) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| format!("knock: cannot start: {error}"))?;
     let host = first_address(arguments)?;
+    event_loop::run(hit_all(host, arguments, services)).map_err(|failure| failure.to_string())?
+}
+
+/// Sends one packet after another; the names of later ports are looked up only then.
+async fn hit_all(host: IpAddr, arguments: &Arguments, services: &Database) -> Result<(), String> {
     for hit in &arguments.hits {
         let port = port_number(hit, services)?;
         if arguments.verbose {
             say_on_stdout(&format!("hitting {} {host}:{port}", hit.transport))?;
         }
         send(hit.transport, SocketAddr::new(host, port));
-        runtime.block_on(async { tokio::time::sleep(arguments.delay).await });
+        tokio::time::sleep(arguments.delay).await;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod close;
 mod command_line;
 mod enroll;
 mod failure;
@@ -11,8 +12,16 @@ mod hosts;
 mod io;
 mod knock;
 mod listing;
+mod open;
+mod packets;
+mod plan;
+mod reach;
 mod render;
+mod report;
 mod services;
+mod source;
+mod timeline;
+mod watch;
 
 fn main() -> ExitCode {
     command_line::run(std::env::args_os())

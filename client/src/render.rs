@@ -1,10 +1,14 @@
 //! Values, put into words.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::comment::Comment;
 use knock_spa_keys::server::ServerKey;
 
 use crate::hosts::{Alias, Profile};
+use crate::plan::Probe;
 
 /// What to do with a device's public line.
 pub(crate) const HAND_OVER: &str = "the line above is this device's public key; on the server it is for:\n  knock-spad client add NAME 'LINE' --door DOOR";
@@ -57,4 +61,17 @@ pub(crate) fn host_shown(name: &str, profile: &Profile) -> String {
         profile.line.key.fingerprint(),
         profile.line
     )
+}
+
+/// A port that is tried.
+pub(crate) fn probe(probe: &Probe) -> String {
+    let at: Vec<String> = probe.at.iter().map(SocketAddr::to_string).collect();
+    format!("trying {} at {}", probe.name, at.join(" and "))
+}
+
+/// What is going on.
+pub(crate) fn waiting(probes: &[Probe], host: &str, since: Duration, packets: u32) -> String {
+    let names: Vec<&str> = probes.iter().map(|probe| probe.name.as_str()).collect();
+    let packets = if packets == 1 { "1 packet".to_owned() } else { format!("{packets} packets") };
+    format!("waiting for {} at {host}: {} s, {packets} sent", names.join(","), since.as_secs())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 
 /// The addresses of a host, in the resolver's order; at least one.
 pub(crate) fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
@@ -17,6 +18,13 @@ pub(crate) fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     }
     Ok(addresses)
+}
+
+/// The address that this machine has on its route to `peer`. Sends nothing.
+pub(crate) fn own_address(peer: SocketAddr) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind(any_port(peer))?;
+    socket.connect(peer)?;
+    socket.local_addr().map(|own| own.ip())
 }
 
 /// A socket from which to send to peers of the family of `peer`. It stays unconnected, so that no answer of
@@ -42,4 +50,9 @@ pub(crate) fn hit_tcp(peer: SocketAddr) -> io::Result<()> {
 /// Sends one datagram with one zero byte to `peer`.
 pub(crate) fn hit_udp(peer: SocketAddr) -> io::Result<()> {
     sender(peer)?.send_to(&[0], peer).map(drop)
+}
+
+/// Connects to `peer` and hangs up.
+pub(crate) async fn connect(peer: SocketAddr) -> io::Result<()> {
+    TcpStream::connect(peer).await.map(drop)
 }

@@ -27,6 +27,14 @@ pub(crate) fn print(data: impl std::fmt::Display) -> Result<(), Failure> {
     }
 }
 
+/// Hands out data as one JSON object on one line.
+pub(crate) fn print_json(data: &impl serde::Serialize) -> Result<(), Failure> {
+    match serde_json::to_string(data) {
+        Ok(text) => print(text),
+        Err(error) => Err(Failure::new(Status::Os, "cannot write JSON").because(error)),
+    }
+}
+
 /// What standard input holds: one line where it is a terminal, which is asked with `question`; else all of it.
 pub(crate) fn answer(question: &str) -> Result<Zeroizing<String>, Failure> {
     let input = io::stdin();
@@ -43,4 +51,32 @@ fn read_line(input: &mut impl io::BufRead) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     io::BufRead::read_line(&mut io::Read::take(input, MAX_ANSWER), &mut line)?;
     Ok(line)
+}
+
+/// A line on the terminal that is written over as time passes, and gone in the end. On anything that is not a
+/// terminal there is none.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    /// The line of this program, empty so far; none where it is not `wanted`.
+    pub(crate) fn new(wanted: bool) -> Self {
+        Self { shown: wanted && io::stderr().is_terminal() }
+    }
+
+    /// Shows `words` instead of what was there.
+    pub(crate) fn show(&self, words: impl std::fmt::Display) {
+        if self.shown {
+            let mut terminal = io::stderr();
+            write!(terminal, "\r\x1b[K{words}").and_then(|()| terminal.flush()).unwrap_or_default();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.show("");
+    }
 }

@@ -2,6 +2,9 @@
 //! packets that it sends.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bad_input;
 mod enroll;
 mod knock;
+mod open;
 mod program;
+mod server;

@@ -1,0 +1,145 @@
+//! Asking and looking: packets and connections in turn, until every port has answered or the time is over.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::failure::Failure;
+use crate::io::clock::Start;
+use crate::io::net;
+use crate::packets::Packets;
+use crate::plan::Probe;
+use crate::timeline::{Step, packets as packet_times, timeline};
+
+/// The most unanswered connections to one port. The oldest gives way, having waited a second or more.
+const MAX_OPEN: usize = 20;
+
+/// What a port has shown so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It accepts connections: where it first did, and how long after the first packet.
+    Accepts {
+        /// Where.
+        at: SocketAddr,
+        /// How long after the first packet.
+        after: Duration,
+    },
+    /// It refuses them, so the door is open, or the firewall rejects instead of dropping.
+    Refuses,
+    /// Nothing; the error, if there was one.
+    Silent(Option<String>),
+}
+
+/// Sends the packets of the first second and looks nowhere.
+pub(crate) async fn send_only(packets: &mut Packets, repeat: u8) -> Result<(), Failure> {
+    let start = Start::now();
+    for at in packet_times(repeat) {
+        sleep_until(start.after(at)).await;
+        packets.send()?;
+    }
+    Ok(())
+}
+
+/// Sends packets and tries the ports of `probes` for at most `wait`; tells `progress` how long it has been.
+pub(crate) async fn watch(
+    packets: &mut Packets,
+    probes: &[Probe],
+    repeat: u8,
+    wait: Duration,
+    progress: impl Fn(Duration, &Packets),
+) -> Result<Vec<Answer>, Failure> {
+    let mut watch = Watch::new(probes, Start::now());
+    for (at, step) in timeline(repeat).take_while(|(at, _)| *at < wait) {
+        if watch.until(at).await {
+            return Ok(watch.answers);
+        }
+        match step {
+            Step::Packet => packets.send()?,
+            Step::Probe => watch.begin(),
+        }
+        progress(at, packets);
+    }
+    watch.until(wait).await;
+    Ok(watch.answers)
+}
+
+/// Connections on their way.
+struct Watch<'a> {
+    start: Start,
+    probes: &'a [Probe],
+    answers: Vec<Answer>,
+    /// For each probe, its connections from the oldest to the newest, finished ones among them.
+    open: Vec<VecDeque<AbortHandle>>,
+    running: JoinSet<Attempt>,
+}
+
+/// A connection that came to something.
+struct Attempt {
+    probe: usize,
+    at: SocketAddr,
+    result: io::Result<()>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(probes: &'a [Probe], start: Start) -> Self {
+        let answers = probes.iter().map(|_| Answer::Silent(None)).collect();
+        let open = probes.iter().map(|_| VecDeque::new()).collect();
+        Self { start, probes, answers, open, running: JoinSet::new() }
+    }
+
+    /// Begins a connection to each port that has not answered.
+    fn begin(&mut self) {
+        for (probe, (port, (answer, open))) in
+            self.probes.iter().zip(self.answers.iter().zip(&mut self.open)).enumerate()
+        {
+            if matches!(answer, Answer::Accepts { .. }) {
+                continue;
+            }
+            for at in port.at.iter().copied() {
+                let attempt = async move { Attempt { probe, at, result: net::connect(at).await } };
+                open.push_back(self.running.spawn(attempt));
+            }
+            while open.len() > MAX_OPEN {
+                open.pop_front().iter().for_each(AbortHandle::abort);
+            }
+        }
+    }
+
+    /// Takes answers until `offset` after the start; whether every port has answered.
+    async fn until(&mut self, offset: Duration) -> bool {
+        let moment: Instant = self.start.after(offset);
+        loop {
+            if self.answers.iter().all(|answer| matches!(answer, Answer::Accepts { .. })) {
+                return true;
+            }
+            tokio::select! {
+                biased;
+                // One that was given up has nothing to say.
+                Some(joined) = self.running.join_next() => if let Ok(attempt) = joined {
+                    self.note(attempt);
+                },
+                () = sleep_until(moment) => return false,
+            }
+        }
+    }
+
+    fn note(&mut self, Attempt { probe, at, result }: Attempt) {
+        let (Some(answer), Some(open)) = (self.answers.get_mut(probe), self.open.get_mut(probe)) else {
+            return;
+        };
+        match result {
+            _ if matches!(answer, Answer::Accepts { .. }) => {}
+            Ok(()) => {
+                *answer = Answer::Accepts { at, after: self.start.elapsed() };
+                // Each of these that still comes through would be another visitor for the service to wonder at.
+                open.drain(..).for_each(|attempt| attempt.abort());
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => *answer = Answer::Refuses,
+            Err(error) => *answer = Answer::Silent(Some(error.to_string())),
+        }
+    }
+}
