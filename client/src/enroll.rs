@@ -37,8 +37,11 @@ const QUESTION: &str = "paste a server line, or press Enter: ";
 pub(crate) fn run(options: Options, home: &Home, this_device: Comment) -> Result<(), Failure> {
     let given = options.line.join(" ");
     let given = if given.is_empty() { None } else { Some(parse(&given)?) };
-    let key = key(home, options.name, this_device)?;
+    let (key, created) = key(home, options.name, this_device)?;
     terminal::print(ClientLine { key: key.secret.public(), comment: key.comment })?;
+    if given.is_none() || created == Created::New {
+        terminal::say(render::HAND_OVER);
+    }
     let line = match given {
         Some(line) => Some(line),
         None => asked()?,
@@ -49,8 +52,12 @@ pub(crate) fn run(options: Options, home: &Home, this_device: Comment) -> Result
     }
 }
 
-/// The device's key: the one that it has, or a new one.
-fn key(home: &Home, name: Option<Comment>, this_device: Comment) -> Result<ClientSecretLine, Failure> {
+/// The device's key: the one that it has, or a new one; and which of them.
+fn key(
+    home: &Home,
+    name: Option<Comment>,
+    this_device: Comment,
+) -> Result<(ClientSecretLine, Created), Failure> {
     let (key, created) = match home.read_key()? {
         Some(key) => (key, Created::Existed),
         None => home.make_key(name.clone().unwrap_or(this_device))?,
@@ -63,12 +70,11 @@ fn key(home: &Home, name: Option<Comment>, this_device: Comment) -> Result<Clien
     if created == Created::New {
         terminal::say(render::new_key(key.secret.public()));
     }
-    Ok(key)
+    Ok((key, created))
 }
 
 /// The server line that the user enters now; none where that is nothing.
 fn asked() -> Result<Option<ServerLine>, Failure> {
-    terminal::say(render::HAND_OVER);
     let answer = terminal::answer(QUESTION)?;
     let answer = answer.trim();
     if answer.is_empty() { Ok(None) } else { parse(answer).map(Some) }

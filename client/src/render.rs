@@ -11,7 +11,7 @@ use crate::hosts::{Alias, Profile};
 use crate::plan::Probe;
 
 /// What to do with a device's public line.
-pub(crate) const HAND_OVER: &str = "the line above is this device's public key; on the server it is for:\n  knock-spad client add NAME 'LINE' --door DOOR";
+pub(crate) const HAND_OVER: &str = "this device's public line is for the server's administrator:\n  knock-spad client add NAME 'LINE' --door DOOR";
 
 /// A new key of this device.
 pub(crate) fn new_key(key: ClientKey) -> String {

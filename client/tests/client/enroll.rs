@@ -78,7 +78,7 @@ fn a_line_without_quotes_is_a_line() {
 fn a_line_can_come_from_standard_input() {
     let device = Device::with_key();
     for (input, words) in [
-        ("", "this device's public key"),
+        ("", "this device's public line"),
         (" \n\n", "client add"),
         (&format!("\n {SERVER_LINE}\n"), "added gw1"),
     ] {
