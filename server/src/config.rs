@@ -60,7 +60,7 @@ impl Config {
         Reader::read(file, text, |root, reader| {
             let draft = native::read(root, reader);
             let warnings = weakness::weaknesses(&draft, mode, reader);
-            Self { settings: lower::lower(draft, reader), warnings }
+            Some(Self { settings: lower::lower(draft, reader), warnings })
         })
     }
 }

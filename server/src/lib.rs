@@ -1,5 +1,6 @@
 //! The shell of the server: what reads, writes and asks the system on behalf of the engine.
 
+pub mod clients;
 pub mod config;
 pub mod files;
 pub mod io;

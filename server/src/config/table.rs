@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
 
 use crate::config::remark::{Faults, Remark};
 
@@ -66,14 +67,14 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// What `read` makes of the table that the text of `file` is.
+    /// What `read` makes of the table that the text of `file` is. Where it makes nothing, it complains.
     ///
     /// # Errors
     /// The one fault of a text that is not TOML, or else all that `read` complained of.
     pub(crate) fn read<T>(
         file: &Path,
         text: &str,
-        read: impl FnOnce(Table<'_>, &mut Self) -> T,
+        read: impl FnOnce(Table<'_>, &mut Self) -> Option<T>,
     ) -> Result<T, Faults> {
         let starts = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).collect();
         let mut reader = Self { file: file.to_owned(), starts, faults: Vec::new() };
@@ -82,7 +83,8 @@ impl Reader {
             Faults::one(reader.remark(line, format!("not TOML: {}", error.message()), None))
         })?;
         let value = read(Table::new("", root.into_inner(), &reader), &mut reader);
-        Faults::unless_any(reader.faults, value)
+        let nothing = reader.remark(1, "nothing that can be used", None);
+        Faults::unless_any(reader.faults, value)?.ok_or_else(|| Faults::one(nothing))
     }
 
     /// Notes a fault.
@@ -274,6 +276,14 @@ impl<'i> Entry<'i> {
             self.place.fault(format_args!("{shown}: not {allowed}"), None, reader);
         }
         value
+    }
+
+    /// The value as a date or a time.
+    pub(crate) fn datetime(self, reader: &mut Reader) -> Option<Datetime> {
+        let DeValue::Datetime(datetime) = self.value else {
+            return self.place.wrong_type(&self.value, "a date like 2027-06-30, without quotes,", reader);
+        };
+        Some(datetime)
     }
 
     /// The value as a table of this name.

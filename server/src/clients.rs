@@ -1,0 +1,182 @@
+//! The enrolled clients: one file each in a directory (`docs/protocol.md` section 8).
+
+pub mod date;
+pub mod words;
+
+mod policy;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use knock_spa_engine::client::{Client, ClientName};
+use knock_spa_keys::client::ClientKey;
+use knock_spa_keys::comment::Comment;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::clients::policy::{Policy, Written};
+use crate::config::ConfigError;
+use crate::config::remark::{Faults, Remark};
+use crate::files::{self, FileError};
+
+/// The longest file of a client, in bytes: its lists at their longest fit in.
+pub const MAX_FILE_LEN: u64 = 16 * 1024;
+
+/// The most clients: reading that many takes under a second, and their marks fit into a few megabytes.
+pub const MAX_CLIENTS: usize = 100_000;
+
+/// How the name of a client's file ends.
+const SUFFIX: &str = ".toml";
+
+/// All enrolled clients, no two with one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// The clients, in the order of their names.
+    pub clients: Vec<Client>,
+    /// What is weak or strange about their files.
+    pub warnings: Vec<Remark>,
+}
+
+/// Why a client can't be enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum NotEnrolled {
+    /// The name is taken.
+    #[error("there is a client {0} already")]
+    NameTaken(ClientName),
+    /// The key is taken: one key, one client.
+    #[error("client {0} has this key already")]
+    KeyTaken(ClientName),
+    /// The clients that there are can't be read.
+    #[error(transparent)]
+    Unreadable(#[from] ConfigError),
+    /// The file can't be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Roster {
+    /// Reads all files of a directory.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] where the directory can't be read, and otherwise all faults of all files.
+    pub fn load(directory: &Path) -> Result<Self, ConfigError> {
+        let mut reading = Reading::default();
+        for name in file_names(directory)? {
+            reading.file(directory.join(&name), &name);
+        }
+        Ok(Faults::unless_any(reading.faults, reading.roster)?)
+    }
+
+    /// The client with this key.
+    #[must_use]
+    pub fn owner(&self, key: &ClientKey) -> Option<&Client> {
+        self.clients.iter().find(|client| client.key == *key)
+    }
+}
+
+/// Enrols a client: writes its file, durably. `comment` stands after its key.
+///
+/// # Errors
+/// [`NotEnrolled`]; then nothing has changed.
+pub fn add(directory: &Path, client: &Client, comment: &Comment) -> Result<(), NotEnrolled> {
+    let _lock = lock(directory)?;
+    let roster = Roster::load(directory)?;
+    if let Some(owner) = roster.owner(&client.key) {
+        return Err(NotEnrolled::KeyTaken(owner.name.clone()));
+    }
+    let text = Written { client, comment }.to_string();
+    match files::create(&path_of(directory, &client.name), text.as_bytes()) {
+        Err(FileError::Exists(_)) => Err(NotEnrolled::NameTaken(client.name.clone())),
+        written => Ok(written?),
+    }
+}
+
+/// Removes a client's file, durably, whatever it says.
+///
+/// # Errors
+/// [`FileError::System`]; [`FileError::is_absent`] where there is no such client.
+pub fn remove(directory: &Path, name: &ClientName) -> Result<(), FileError> {
+    let _lock = lock(directory)?;
+    files::remove(&path_of(directory, name))
+}
+
+fn path_of(directory: &Path, name: &ClientName) -> PathBuf {
+    directory.join(format!("{name}{SUFFIX}"))
+}
+
+/// Keeps others from enrolling the same key at the same time, until dropped.
+fn lock(directory: &Path) -> Result<File, FileError> {
+    let trying = |error: io::Error| FileError::System { doing: "lock", path: directory.to_owned(), error };
+    let file = File::open(directory).map_err(trying)?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|error| trying(error.into()))?;
+    Ok(file)
+}
+
+/// The names of all files that are not hidden, in order. What is not UTF-8 in a name becomes replacement
+/// characters, so that it is no client's.
+fn file_names(directory: &Path) -> Result<Vec<String>, FileError> {
+    let trying = |error: io::Error| FileError::System { doing: "read", path: directory.to_owned(), error };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(trying)? {
+        names.push(entry.map_err(trying)?.file_name().to_string_lossy().into_owned());
+        if names.len() > MAX_CLIENTS {
+            return Err(trying(io::Error::other("more than 100000 files")));
+        }
+    }
+    names.retain(|name| !name.starts_with('.'));
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// A roster that is being read.
+#[derive(Default)]
+struct Reading {
+    roster: Roster,
+    faults: Vec<Remark>,
+    owners: BTreeMap<ClientKey, ClientName>,
+}
+
+impl Reading {
+    fn file(&mut self, path: PathBuf, name: &str) {
+        let Some(stem) = name.strip_suffix(SUFFIX) else {
+            let what = format!("{} is not read: its name does not end with {SUFFIX}", path.display());
+            return self.roster.warnings.push(Remark { file: path, line: None, what, hint: None });
+        };
+        match stem.parse() {
+            Ok(client) => self.client(&path, &client),
+            Err(error) => {
+                let what = format!("{}: {error}", path.display());
+                self.faults.push(Remark { file: path, line: None, what, hint: None });
+            }
+        }
+    }
+
+    fn client(&mut self, path: &Path, name: &ClientName) {
+        let (text, mode) = match files::read_text(path, MAX_FILE_LEN) {
+            Ok(read) => read,
+            Err(error) => return self.faults.push(Remark::on_file(path, &error)),
+        };
+        match policy::parse(path, name, &text) {
+            Ok(policy) => self.policy(path, mode, policy),
+            Err(faults) => self.faults.extend(faults.into_vec()),
+        }
+    }
+
+    fn policy(&mut self, path: &Path, mode: u32, Policy { client, key_line }: Policy) {
+        if let Some(owner) = self.owners.insert(client.key, client.name.clone()) {
+            let what = format!("key: client {owner} has this key already");
+            let hint = Some("one key for each client: remove one of the files".into());
+            self.faults.push(Remark { file: path.to_owned(), line: Some(key_line), what, hint });
+        }
+        if mode & 0o022 != 0 {
+            let what = "others than its owner can write this file, and so let themselves in".into();
+            let hint = Some(format!("chmod 600 {}", path.display()));
+            self.roster.warnings.push(Remark { file: path.to_owned(), line: Some(1), what, hint });
+        }
+        self.roster.clients.push(client);
+    }
+}
+
+#[cfg(test)]
+mod tests;
