@@ -36,15 +36,18 @@ impl EnvelopeKey {
     #[must_use]
     pub fn open(&self, datagram: &[u8]) -> Option<Enveloped> {
         let packet: &[u8; PACKET_LEN] = datagram.try_into().ok()?;
-        let tag = packet::Tag::read(packet);
-        let sealed = Sealed { text: packet::Content::read(packet), tag };
-        let content: [u8; CONTENT_LEN] = aead::open_x(&self.0, &packet::Nonce::read(packet), &sealed)?;
+        let content = self.content(packet)?;
         Some(Enveloped {
             stamp: content::Stamp::read(&content),
             enc: content::Enc::read(&content),
             sealed: Sealed { text: content::Sealed::read(&content), tag: content::Tag::read(&content) },
-            tag,
+            tag: packet::Tag::read(packet),
         })
+    }
+
+    pub(super) fn content(&self, packet: &[u8; PACKET_LEN]) -> Option<[u8; CONTENT_LEN]> {
+        let sealed = Sealed { text: packet::Content::read(packet), tag: packet::Tag::read(packet) };
+        aead::open_x(&self.0, &packet::Nonce::read(packet), &sealed)
     }
 
     /// The packet with this content, under a nonce that is random and used once.

@@ -70,3 +70,52 @@ fn expand<const N: usize>(suite: &[u8], prk: &[u8; 32], label: &[u8], info: &[&[
     let [.., high, low] = N.to_be_bytes();
     hmac(prk, &[&[&[high, low], b"HPKE-v1", suite, label], info, &[&[1]]])
 }
+
+#[cfg(test)]
+mod tests {
+    use chacha20poly1305::aead::{Aead as _, Payload};
+    use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
+    use proptest::prelude::*;
+
+    use super::super::tests::bytes;
+    use super::*;
+
+    /// RFC 9180 appendix A.2.1, whose message has associated data; ours have none.
+    #[test]
+    fn the_rfc_agrees() {
+        let server = ServerSecret::from_bytes(bytes(
+            "8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb",
+        ));
+        let public = bytes("4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a");
+        assert_eq!(server.public().as_bytes(), &public);
+        let ephemeral = bytes("f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600");
+        let (enc, dh) = server.public().encapsulate(ephemeral);
+        assert_eq!(enc, bytes("1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a"));
+
+        let Schedule { key, nonce } =
+            Schedule::of(&dh, &enc, &server.public(), &[b"Ode on a", b" Grecian Urn"]);
+        assert_eq!(*key, bytes("ad2744de8e17f4ebba575b3f5f5a8fa1f69c2a07f6e7500bc60ca6e3e3ec1c91"));
+        assert_eq!(*nonce, bytes("5c4d98150661b848853b547f"));
+        let message = Payload { msg: b"Beauty is truth, truth beauty", aad: b"Count-0" };
+        assert_eq!(
+            *ChaCha20Poly1305::new((&*key).into()).encrypt((&*nonce).into(), message).unwrap(),
+            bytes::<45>(
+                "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28"
+            )
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_by_its_server_alone(
+            secret: [u8; 32], other: [u8; 32], plain: [u8; 32], ephemeral: [u8; 32], info: [u8; 8],
+        ) {
+            let (server, other) = (ServerSecret::from_bytes(secret), ServerSecret::from_bytes(other));
+            let (enc, sealed) = seal(&server.public(), &[&info], plain, ephemeral);
+            prop_assert_eq!(open(&server, &[&info], &enc, &sealed), Some(plain));
+            prop_assert_eq!(open(&server, &[&info, b"x"], &enc, &sealed), None);
+            prop_assert_eq!(open(&other, &[&info], &enc, &sealed), None);
+            prop_assert_eq!(open(&server, &[&info], &[0; 32], &sealed), None);
+        }
+    }
+}

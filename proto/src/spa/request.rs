@@ -246,3 +246,92 @@ impl Addresses {
         Some(addresses)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::service::{BadServices, Service};
+
+    fn services(least: usize) -> impl Strategy<Value = Services> {
+        let service = prop_oneof!["[a-z][a-z0-9-]{0,14}", "(tcp|udp)/[1-9][0-9]{0,3}"];
+        proptest::collection::vec(service, least..=6).prop_filter_map("fits and repeats nothing", |texts| {
+            let list: Result<_, BadServices> =
+                texts.iter().map(|text| Ok(text.parse::<Service>()?)).collect::<Result<_, BadServices>>();
+            Services::new(list.ok()?).ok()
+        })
+    }
+
+    fn addresses() -> impl Strategy<Value = Addresses> {
+        (any::<bool>(), option::of(any::<Ipv4Addr>()), option::of(any::<Ipv6Addr>())).prop_filter_map(
+            "can be named",
+            |(sender, v4, v6)| {
+                let to = if sender { Addresses::NONE.with_sender() } else { Addresses::NONE };
+                let to = v4.map_or(Ok(to), |v4| to.with_v4(v4)).ok()?;
+                v6.map_or(Ok(to), |v6| to.with_v6(v6)).ok()
+            },
+        )
+    }
+
+    fn requests() -> impl Strategy<Value = Request> {
+        let open = (services(1), addresses(), any::<u32>())
+            .prop_filter_map("opens something", |(services, to, ttl)| {
+                Open::new(services, to, NonZeroU32::new(ttl)).ok().map(Request::Open)
+            });
+        let close =
+            (services(0), addresses()).prop_map(|(services, to)| Request::Close(Close::new(services, to)));
+        prop_oneof![open, close]
+    }
+
+    #[test]
+    fn an_opening_opens_something() {
+        let ssh: Services = "ssh".parse().unwrap();
+        let to = Addresses::NONE.with_sender();
+        assert_eq!(Open::new(Services::none(), to, None), Err(OpensNothing::NoService));
+        assert_eq!(Open::new(ssh, Addresses::NONE, None), Err(OpensNothing::NoAddress));
+    }
+
+    #[test]
+    fn some_addresses_cannot_be_named() {
+        assert_eq!(Addresses::NONE.with_v4(Ipv4Addr::UNSPECIFIED), Err(Unnameable));
+        for text in ["::", "::1", "ff02::1", "::ffff:192.0.2.1"] {
+            assert_eq!(Addresses::NONE.with_v6(text.parse().unwrap()), Err(Unnameable), "{text}");
+        }
+        let named = Addresses::NONE.with_v4("192.0.2.1".parse().unwrap()).unwrap();
+        assert!(!named.is_empty() && !named.sender());
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(request in requests()) {
+            prop_assert_eq!(Request::decode(&request.encode()), Ok(request));
+        }
+
+        /// Near every encoding: what is decoded is encoded to the same bytes, so that no two encodings mean the
+        /// same.
+        #[test]
+        fn encoding_undoes_decoding(
+            request in requests(),
+            changes in proptest::collection::vec((0..REQUEST_LEN, prop_oneof![Just(0_u8), Just(b','), any::<u8>()]), 1..4),
+        ) {
+            let mut bytes = request.encode();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            if let Ok(decoded) = Request::decode(&bytes) {
+                prop_assert_eq!(decoded.encode(), bytes);
+                prop_assert_eq!(decoded == request, bytes == request.encode());
+            }
+        }
+
+        #[test]
+        fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), REQUEST_LEN)) {
+            let bytes = bytes.try_into().unwrap();
+            if let Ok(request) = Request::decode(&bytes) {
+                prop_assert_eq!(request.encode(), bytes);
+            }
+        }
+    }
+}
