@@ -240,6 +240,14 @@ fn names_without_address() {
 }
 
 #[test]
+fn addresses_without_route() {
+    let device = Device::with_key();
+    let line = SERVER_LINE.replace("gw1.example.net", "255.255.255.255");
+    device.run(["enroll", &line, "--host", "gw"]).ended_with(0);
+    device.run(["open", "ssh", "gw"]).ended_with(69).said("no way to 255.255.255.255");
+}
+
+#[test]
 fn commands_that_cannot_be_run() {
     let device = enrolled();
     let open = ["open", "ssh", "gw", "--no-wait", "--"];

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use crate::program::{Device, program, run};
+use crate::server::SilentPort;
 
 /// How long to wait for what has been sent over loopback already.
 const SENT: Duration = Duration::from_secs(5);
@@ -81,6 +82,15 @@ fn a_dead_port_is_no_failure() {
     Device::new()
         .run(["knock", "127.0.0.1"].into_iter().chain(ports.iter().map(String::as_str)))
         .ended_with(0);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test measures the program's own waiting")]
+fn a_silent_port_is_not_waited_for() {
+    let port = SilentPort::new();
+    let before = Instant::now();
+    Device::new().run(["knock", "127.0.0.1", &port.number().to_string()]).ended_with(0);
+    assert!(before.elapsed() < Duration::from_millis(900), "no time for the kernel to repeat the SYN");
 }
 
 #[test]

@@ -96,6 +96,8 @@ fn a_door_that_opens_is_seen_at_once() {
     let port = SilentPort::new();
     let child = spawn(&device, &format!("open tcp/{} gw --json", port.number()));
     drop(server.hear());
+    // The first connections meet a shut door.
+    server.hears_nothing_for(Duration::from_millis(60));
     port.open();
     let run = end(child).ended_with(0);
     let report: Value = serde_json::from_str(&run.out).unwrap();

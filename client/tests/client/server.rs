@@ -55,6 +55,13 @@ impl Server {
         self.socket.set_nonblocking(false).unwrap();
         nothing
     }
+
+    /// Waits this long for a packet that must not come.
+    pub(crate) fn hears_nothing_for(&self, time: Duration) {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        assert!(self.socket.peek(&mut [0]).is_err());
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
 }
 
 /// A port at which connections are refused, until it listens.
