@@ -18,7 +18,9 @@ use rustix::fs::{FlockOperation, flock};
 use crate::clients::policy::{Policy, Written};
 use crate::config::ConfigError;
 use crate::config::remark::{Faults, Remark};
-use crate::files::{self, FileError};
+use crate::files::{self, Doing, FileError};
+
+pub use crate::clients::policy::span_of;
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.
 pub const MAX_FILE_LEN: u64 = 16 * 1024;
@@ -101,13 +103,16 @@ pub fn remove(directory: &Path, name: &ClientName) -> Result<(), FileError> {
     files::remove(&path_of(directory, name))
 }
 
-fn path_of(directory: &Path, name: &ClientName) -> PathBuf {
+/// The file of a client.
+#[must_use]
+pub fn path_of(directory: &Path, name: &ClientName) -> PathBuf {
     directory.join(format!("{name}{SUFFIX}"))
 }
 
 /// Keeps others from enrolling the same key at the same time, until dropped.
 fn lock(directory: &Path) -> Result<File, FileError> {
-    let trying = |error: io::Error| FileError::System { doing: "lock", path: directory.to_owned(), error };
+    let trying =
+        |error: io::Error| FileError::System { doing: Doing::Lock, path: directory.to_owned(), error };
     let file = File::open(directory).map_err(trying)?;
     flock(&file, FlockOperation::LockExclusive).map_err(|error| trying(error.into()))?;
     Ok(file)
@@ -116,7 +121,8 @@ fn lock(directory: &Path) -> Result<File, FileError> {
 /// The names of all files that are not hidden, in order. What is not UTF-8 in a name becomes replacement
 /// characters, so that it is no client's.
 fn file_names(directory: &Path) -> Result<Vec<String>, FileError> {
-    let trying = |error: io::Error| FileError::System { doing: "read", path: directory.to_owned(), error };
+    let trying =
+        |error: io::Error| FileError::System { doing: Doing::Read, path: directory.to_owned(), error };
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(trying)? {
         names.push(entry.map_err(trying)?.file_name().to_string_lossy().into_owned());

@@ -1,6 +1,7 @@
 //! Small files: read within a bound, written whole or not at all.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -16,8 +17,8 @@ pub enum FileError {
     /// The system refused.
     #[error("can't {doing} {}: {error}", path.display())]
     System {
-        /// What was tried, as a verb.
-        doing: &'static str,
+        /// What was tried.
+        doing: Doing,
         /// With what.
         path: PathBuf,
         /// What the system said.
@@ -53,14 +54,44 @@ pub enum FileError {
     Exists(PathBuf),
 }
 
+/// What was tried with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Reading it, or listing it.
+    Read,
+    /// Keeping others from changing it meanwhile.
+    Lock,
+    /// Making a new one.
+    Create,
+    /// Making a new directory.
+    MakeDirectory,
+    /// Writing it, or replacing it.
+    Write,
+    /// Removing it.
+    Remove,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Lock => "lock",
+            Self::Create => "create",
+            Self::MakeDirectory => "make the directory",
+            Self::Write => "write",
+            Self::Remove => "remove",
+        })
+    }
+}
+
 impl FileError {
     /// What to do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
-            Self::System { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-                Some("run it as root".into())
+            Self::System { .. } if self.is_denied() => {
+                Some("this needs root, or whoever owns the file".into())
             }
             Self::System { .. }
             | Self::NotAFile(_)
@@ -71,13 +102,19 @@ impl FileError {
         }
     }
 
+    /// Whether the system said that it is not allowed.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::System { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether there is simply no such file.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::System { error, .. } if error.kind() == io::ErrorKind::NotFound)
     }
 
-    fn while_trying<'path>(doing: &'static str, path: &'path Path) -> impl FnOnce(io::Error) -> Self + 'path {
+    fn while_trying<'path>(doing: Doing, path: &'path Path) -> impl FnOnce(io::Error) -> Self + 'path {
         move |error| Self::System { doing, path: path.to_owned(), error }
     }
 }
@@ -113,7 +150,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<String>, FileErr
 
 /// Opens a regular file without waiting, should it be a pipe.
 fn open(path: &Path) -> Result<(File, u32), FileError> {
-    let trying = || FileError::while_trying("read", path);
+    let trying = || FileError::while_trying(Doing::Read, path);
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(trying())?;
     let metadata = file.metadata().map_err(trying())?;
     if metadata.is_file() {
@@ -127,7 +164,7 @@ fn read_bounded(file: &File, into: &mut Vec<u8>, path: &Path, limit: u64) -> Res
     let read = file
         .take(limit.saturating_add(1))
         .read_to_end(into)
-        .map_err(FileError::while_trying("read", path))?;
+        .map_err(FileError::while_trying(Doing::Read, path))?;
     if u64::try_from(read).is_ok_and(|read| read <= limit) {
         Ok(())
     } else {
@@ -146,7 +183,7 @@ pub fn create(path: &Path, contents: &[u8]) -> Result<(), FileError> {
         if error.kind() == io::ErrorKind::AlreadyExists {
             FileError::Exists(path.to_owned())
         } else {
-            FileError::System { doing: "create", path: path.to_owned(), error }
+            FileError::System { doing: Doing::Create, path: path.to_owned(), error }
         }
     })?;
     drop(temporary);
@@ -160,7 +197,7 @@ pub fn create(path: &Path, contents: &[u8]) -> Result<(), FileError> {
 /// [`FileError::System`].
 pub fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
     let temporary = Temporary::write(path, contents)?;
-    fs::rename(&temporary.path, path).map_err(FileError::while_trying("replace", path))?;
+    fs::rename(&temporary.path, path).map_err(FileError::while_trying(Doing::Write, path))?;
     sync_directory_of(path)
 }
 
@@ -169,7 +206,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::System`].
 pub fn remove(path: &Path) -> Result<(), FileError> {
-    fs::remove_file(path).map_err(FileError::while_trying("remove", path))?;
+    fs::remove_file(path).map_err(FileError::while_trying(Doing::Remove, path))?;
     sync_directory_of(path)
 }
 
@@ -185,7 +222,7 @@ pub fn make_directory(path: &Path, mode: u32) -> Result<bool, FileError> {
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 make_directory(parent, mode)?;
             }
-            let trying = FileError::while_trying("create directory", path);
+            let trying = FileError::while_trying(Doing::MakeDirectory, path);
             DirBuilder::new().mode(mode).create(path).map_err(trying)?;
             sync_directory_of(path).map(|()| true)
         }
@@ -202,7 +239,7 @@ impl Temporary {
     const PREFIX: &str = ".knock-spa-";
 
     fn write(beside: &Path, contents: &[u8]) -> Result<Self, FileError> {
-        let trying = || FileError::while_trying("write", beside);
+        let trying = || FileError::while_trying(Doing::Write, beside);
         let draw: [u8; 8] = entropy::bytes().map_err(|none| trying()(io::Error::other(none)))?;
         let mut name = OsString::from(Self::PREFIX);
         name.push(format!("{:016x}.tmp", u64::from_ne_bytes(draw)));
@@ -229,7 +266,7 @@ fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     };
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(FileError::while_trying("write", directory))
+        .map_err(FileError::while_trying(Doing::Write, directory))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use knock_spa_proto::cidr::Cidr;
 use knock_spa_proto::span::Span;
 use toml::value::Datetime;
 
-use super::date::{NotADate, NotAfter, NotBefore};
-use super::words::{Granted, MODES, PerMinute, mode_name};
+use crate::clients::date::{NotADate, NotAfter, NotBefore};
+use crate::clients::words::{Granted, Mode, PerMinute};
 use crate::config::remark::Faults;
 use crate::config::table::{At, Entry, Given, Reader, Table};
 
@@ -39,7 +39,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
     let services = table.read("services", reader, |entry, reader| {
         entry.list(MAX_LIST, reader, |service, reader| service.parse(None, reader))
     });
-    let mode = table.read("address", reader, |entry, reader| entry.word(&MODES, reader));
+    let mode = table.read("address", reader, |entry, reader| entry.word(&Mode::ALL, reader));
     let from = table.read("from", reader, from);
     let max_open = table.read("max-open", reader, |entry, reader| entry.parse(None, reader));
     let not_before = table.read("not-before", reader, date);
@@ -112,7 +112,7 @@ impl fmt::Display for Written<'_> {
         let line = ClientLine { key: *key, comment: self.comment.clone() };
         writeln!(f, "key        = \"{line}\"")?;
         writeln!(f, "services   = {}", list(rights.iter().cloned().map(Granted)))?;
-        writeln!(f, "address    = \"{}\"", mode_name(*mode))?;
+        writeln!(f, "address    = \"{}\"", Mode(*mode))?;
         from.iter().try_for_each(|networks| writeln!(f, "from       = {}", list(networks)))?;
         max_open.iter().try_for_each(|span| writeln!(f, "max-open   = \"{}\"", span_of(*span)))?;
         not_before.iter().try_for_each(|time| writeln!(f, "not-before = {}", NotBefore(*time)))?;
@@ -121,8 +121,9 @@ impl fmt::Display for Written<'_> {
     }
 }
 
-/// The span of whole seconds that is nearest below, as a client's file can say it.
-pub(super) fn span_of(duration: Duration) -> Span {
+/// The longest span of whole seconds that is not longer, as a client's file can say it; at least a second.
+#[must_use]
+pub fn span_of(duration: Duration) -> Span {
     let secs = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     Span::from_secs(NonZeroU32::new(secs).unwrap_or(NonZeroU32::MIN))
 }

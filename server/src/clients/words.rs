@@ -53,17 +53,37 @@ impl fmt::Display for Granted {
     }
 }
 
-/// The address modes and their names.
-pub const MODES: [(&str, AddressMode); 3] =
-    [("sender", AddressMode::Sender), ("claimed", AddressMode::Claimed), ("match", AddressMode::Match)];
+/// For which addresses a client may ask, written `sender`, `claimed` or `match`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(pub AddressMode);
 
-/// The name of an address mode.
-#[must_use]
-pub const fn mode_name(mode: AddressMode) -> &'static str {
-    match mode {
-        AddressMode::Sender => "sender",
-        AddressMode::Claimed => "claimed",
-        AddressMode::Match => "match",
+/// None of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an address mode: sender, claimed or match")]
+pub struct NotAMode;
+
+impl Mode {
+    /// All of them, by name.
+    pub const ALL: [(&str, AddressMode); 3] =
+        [("sender", AddressMode::Sender), ("claimed", AddressMode::Claimed), ("match", AddressMode::Match)];
+}
+
+impl FromStr for Mode {
+    type Err = NotAMode;
+
+    fn from_str(text: &str) -> Result<Self, NotAMode> {
+        let found = Self::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|(_, mode)| Self(*mode)).ok_or(NotAMode)
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            AddressMode::Sender => "sender",
+            AddressMode::Claimed => "claimed",
+            AddressMode::Match => "match",
+        })
     }
 }
 
@@ -141,6 +161,8 @@ mod tests {
 
     #[test]
     fn modes_have_one_name() {
-        assert!(MODES.iter().all(|(name, mode)| mode_name(*mode) == *name));
+        assert!(Mode::ALL.iter().all(|(name, mode)| Mode(*mode).to_string() == *name));
+        assert_eq!("match".parse(), Ok(Mode(AddressMode::Match)));
+        assert_eq!("any".parse::<Mode>(), Err(NotAMode));
     }
 }

@@ -25,16 +25,17 @@ impl Remark {
         Self { file: file.to_owned(), line: None, what: error.to_string(), hint: error.hint() }
     }
 
-    /// Where it is: `FILE:LINE: `, or nothing where `what` says so.
+    /// The remark with a word before what it says: `FILE:LINE: warning: what`.
     #[must_use]
-    pub fn place(&self) -> String {
-        self.line.map(|line| format!("{}:{line}: ", self.file.display())).unwrap_or_default()
+    pub fn labelled(&self, label: &str) -> Self {
+        Self { what: format!("{label}: {}", self.what), ..self.clone() }
     }
 }
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.place(), self.what)?;
+        self.line.iter().try_for_each(|line| write!(f, "{}:{line}: ", self.file.display()))?;
+        f.write_str(&self.what)?;
         self.hint.iter().try_for_each(|hint| write!(f, "\n  {hint}"))
     }
 }

@@ -1,0 +1,69 @@
+//! The command line: one module for each family of commands.
+
+mod check;
+mod client;
+mod endpoint;
+mod failure;
+mod init;
+mod key;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::config::{self, Config};
+
+/// Opens ports to whoever proves who they are with one packet.
+#[derive(Debug, Parser)]
+#[command(name = "knock-spad", version, disable_help_subcommand = true)]
+struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = config::DEFAULT_FILE)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the configuration, the clients and the key, and say what is wrong or weak.
+    Check,
+    /// Make the server's key and a first configuration; keep what there is.
+    Init(init::Arguments),
+    /// The server's key.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// The enrolled clients.
+    #[command(subcommand)]
+    Client(client::Command),
+}
+
+/// Runs the command line that `arguments` is, the program's name first. The status is 0, 1 where `check` found
+/// something wrong, or one of sysexits(3).
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let done = match Cli::try_parse_from(arguments) {
+        Ok(Cli { config, command: Some(command) }) => run_command(command, &config),
+        Ok(Cli { command: None, .. }) => terminal::say(Cli::command().render_help()),
+        Err(error) if error.use_stderr() => Err(Failure::usage(&error)),
+        Err(help) => terminal::say(help.render()),
+    };
+    done.map_or_else(|failure| terminal::complain(&failure), |()| ExitCode::SUCCESS)
+}
+
+fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
+    match command {
+        Command::Check => check::run(config),
+        Command::Init(arguments) => init::run(config, arguments),
+        Command::Key(command) => key::run(config, &command),
+        Command::Client(command) => client::run(config, command),
+    }
+}
+
+/// The configuration that a command needs.
+fn load_config(path: &Path) -> Result<Config, Failure> {
+    Config::load(path).map_err(Failure::of_config)
+}

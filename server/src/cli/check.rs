@@ -1,0 +1,121 @@
+//! `knock-spad check`.
+
+use std::path::Path;
+
+use knock_spa_engine::client::{Client, Right};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::terminal;
+use crate::clients::words::Granted;
+use crate::clients::{self, Roster};
+use crate::config::remark::Remark;
+use crate::config::settings::Settings;
+use crate::config::{Config, ConfigError};
+use crate::files::FileError;
+use crate::server_key;
+
+/// All that was found.
+#[derive(Default)]
+struct Findings {
+    errors: Vec<Remark>,
+    warnings: Vec<Remark>,
+}
+
+pub(super) fn run(config: &Path) -> Result<(), Failure> {
+    let mut findings = Findings::default();
+    let summary = findings.all(config);
+    for warning in &findings.warnings {
+        terminal::note(warning.labelled("warning"));
+    }
+    for error in &findings.errors {
+        terminal::note(error.labelled("error"));
+    }
+    match findings.errors.len() {
+        0 => terminal::say(format_args!("{}: {}", config.display(), summary.unwrap_or_default())),
+        1 => Err(Failure::new(Exit::Wrong, "1 error was found")),
+        count => Err(Failure::new(Exit::Wrong, format_args!("{count} errors were found"))),
+    }
+}
+
+impl Findings {
+    /// Looks at everything; what there is, in a few words.
+    fn all(&mut self, config: &Path) -> Option<String> {
+        let settings = self.config(config)?;
+        self.key(&settings.paths.key);
+        let clients = self.clients(&settings);
+        Some(format!("good; doors: {}; clients: {clients}", settings.doors.len()))
+    }
+
+    fn config(&mut self, path: &Path) -> Option<Settings> {
+        match Config::load(path) {
+            Ok(config) => {
+                self.warnings.extend(config.warnings);
+                Some(config.settings)
+            }
+            Err(error) => {
+                self.errors.extend(match error {
+                    ConfigError::File(error) => vec![Remark::on_file(path, &error)],
+                    ConfigError::Faults(faults) => faults.into_vec(),
+                });
+                None
+            }
+        }
+    }
+
+    /// What the daemon would meet when it reads its key.
+    fn key(&mut self, path: &Path) {
+        match server_key::load(path) {
+            Ok(_) => {}
+            Err(server_key::KeyError::File(error)) => self.file(path, &error),
+            Err(error) => {
+                let what = error.to_string();
+                self.errors.push(Remark { file: path.to_owned(), line: None, what, hint: None });
+            }
+        }
+    }
+
+    /// How many clients there are.
+    fn clients(&mut self, settings: &Settings) -> usize {
+        let directory = &settings.paths.clients;
+        match Roster::load(directory) {
+            Ok(roster) => {
+                self.warnings.extend(roster.warnings);
+                let idle = roster.clients.iter().flat_map(|client| idle_rights(client, settings));
+                self.warnings.extend(idle);
+                return roster.clients.len();
+            }
+            Err(ConfigError::File(error)) => self.file(directory, &error),
+            Err(ConfigError::Faults(faults)) => self.errors.extend(faults.into_vec()),
+        }
+        0
+    }
+
+    /// A file that is not there yet, or that is not for whoever asks, is no error.
+    fn file(&mut self, path: &Path, error: &FileError) {
+        let mut remark = Remark::on_file(path, error);
+        if error.is_absent() {
+            remark.hint = Some("`knock-spad init` makes it".into());
+        }
+        let found =
+            if error.is_absent() || error.is_denied() { &mut self.warnings } else { &mut self.errors };
+        found.push(remark);
+    }
+}
+
+/// What a client may ask for, but no door has.
+fn idle_rights(client: &Client, settings: &Settings) -> Vec<Remark> {
+    let is_idle = |right: &&Right| match right {
+        Right::Door(name) => settings.door(*name).is_none(),
+        Right::Ports(..) => {
+            !settings.doors.iter().any(|door| door.ports.iter().any(|port| right.covers(door, *port)))
+        }
+    };
+    let file = clients::path_of(&settings.paths.clients, &client.name);
+    let remark = |right: &Right| Remark {
+        file: file.clone(),
+        line: None,
+        what: format!("{}: services: no door has {}", file.display(), Granted(right.clone())),
+        hint: None,
+    };
+    client.rights.iter().filter(is_idle).map(remark).collect()
+}

@@ -1,0 +1,52 @@
+//! `knock-spad client`.
+
+mod add;
+mod list;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use knock_spa_engine::client::ClientName;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{load_config, terminal};
+use crate::clients;
+use crate::config::settings::Paths;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Enrol a client, and print the server's line for it.
+    Add(Box<add::Arguments>),
+    /// Show who is enrolled.
+    List(list::Arguments),
+    /// Remove a client: it may open nothing any more.
+    Remove(RemoveArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArguments {
+    /// The client's name.
+    name: ClientName,
+}
+
+pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
+    let settings = load_config(config)?.settings;
+    match command {
+        Command::Add(arguments) => add::run(&settings, *arguments),
+        Command::List(arguments) => list::run(&settings.paths, &arguments),
+        Command::Remove(RemoveArguments { name }) => remove(&settings.paths, &name),
+    }
+}
+
+fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
+    clients::remove(&paths.clients, name).map_err(|error| {
+        if error.is_absent() && paths.clients.is_dir() {
+            let message = format_args!("there is no client {name}").to_string();
+            return Failure::new(Exit::NoInput, message)
+                .hint("`knock-spad client list` shows those that there are");
+        }
+        error.into()
+    })?;
+    terminal::note(format_args!("removed client {name}"));
+    Ok(())
+}

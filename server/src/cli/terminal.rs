@@ -1,0 +1,35 @@
+//! The only place that writes to standard output and standard error.
+//!
+//! Results go to standard output, so that they can be piped; what is said about them goes to standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::cli::failure::{Exit, Failure};
+
+/// Writes a result, as a line. Nobody reading any more is no failure.
+pub(super) fn say(result: impl Display) -> Result<(), Failure> {
+    let text = result.to_string();
+    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Io, format_args!("can't write to standard output: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes what is worth knowing about the results, as a line.
+pub(super) fn note(remark: impl Display) {
+    // There is nobody to tell that telling failed.
+    writeln!(io::stderr().lock(), "{remark}").unwrap_or_default();
+}
+
+/// Writes why a command failed; its exit status.
+pub(super) fn complain(failure: &Failure) -> ExitCode {
+    note(format_args!("error: {}", failure.message));
+    if let Some(hint) = &failure.hint {
+        note(format_args!("  {hint}"));
+    }
+    ExitCode::from(failure.exit as u8)
+}
