@@ -5,5 +5,6 @@ pub mod clients;
 pub mod config;
 pub mod files;
 pub mod io;
+mod netlink;
 pub mod nft;
 pub mod server_key;

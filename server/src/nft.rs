@@ -1,5 +1,213 @@
 //! The guard: our own nftables table `inet knock_spa`, written over netlink.
+//!
+//! Ports are shut by the table and opened by elements with a timeout in the kernel, so that a door closes
+//! also when nobody is left to close it. Every change is one batch. Nothing here waits for anything.
 
+mod batch;
+mod error;
+mod kept;
+mod kernel;
+mod rule;
+mod ruleset;
+mod set;
+mod table;
 mod trusted;
+mod watch;
 
-pub use trusted::{NotTrusted, Trusted};
+use std::time::Duration;
+use std::{io, slice};
+
+use knock_spa_proto::element::Element;
+use netlink_sys::protocols::NETLINK_NETFILTER;
+
+pub use self::error::NftError;
+pub use self::kept::{Kept, established};
+pub use self::ruleset::{Ruleset, Shown, TRUSTED_MAX};
+pub use self::set::{DOORS_MAX, ELEMENTS_MAX};
+pub use self::trusted::{NotTrusted, Trusted};
+pub use self::watch::RulesetWatch;
+pub use crate::netlink::Refused;
+
+use self::batch::{Batch, ENTRIES_MAX};
+use self::kernel::{
+    INET, NFT_MSG_GETRULE, NFT_MSG_GETSETELEM, NFTA_COUNTER_PACKETS, NFTA_EXPR_DATA, NFTA_EXPR_NAME,
+};
+use self::kernel::{NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_TABLE};
+use self::set::{Entry, Set, door_from_key, open_from_key};
+use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute, attributes};
+
+/// The name of our table, of family `inet`.
+pub const TABLE: &str = "knock_spa";
+
+/// How often a list is asked for that changes while it is told, before that counts as a failure.
+const DUMP_ATTEMPTS: usize = 16;
+
+/// The guard of this network namespace.
+#[derive(Debug)]
+pub struct Guard {
+    socket: Socket,
+}
+
+impl Guard {
+    /// A guard that changes nothing yet.
+    ///
+    /// # Errors
+    /// Where the kernel has no netlink socket for us.
+    pub fn connect() -> io::Result<Self> {
+        Ok(Self { socket: Socket::connect(NETLINK_NETFILTER, &[])? })
+    }
+
+    /// Replaces our table whole, or makes it: nothing that it held before remains. One batch does it, unless
+    /// there are thousands of openings; the last of those then come an instant later.
+    ///
+    /// # Errors
+    /// Any [`NftError`]: [`NftError::TooMuch`] before anything is changed.
+    pub fn install(&mut self, ruleset: &Ruleset) -> Result<(), NftError> {
+        if !ruleset.fits() {
+            return Err(NftError::TooMuch);
+        }
+        table::replace(ruleset).iter().try_for_each(|batch| self.carry_out(batch))
+    }
+
+    /// Opens these elements for as long from now, `None` for ever, whether they are open already or not.
+    /// Hundreds of them open together or not at all.
+    ///
+    /// # Errors
+    /// [`NftError::Missing`] where the table is not installed, and any other.
+    pub fn open(&mut self, elements: &[(Element, Option<Duration>)]) -> Result<(), NftError> {
+        let entries: Vec<_> =
+            elements.iter().map(|(element, timeout)| Entry::open(*element, *timeout)).collect();
+        entries.chunks(ENTRIES_MAX / 3).try_for_each(|entries| self.add_anew(entries))
+    }
+
+    /// Closes these elements; one that is not open is no error.
+    ///
+    /// # Errors
+    /// Any [`NftError`] but [`NftError::Missing`]; elements may then be open still, until their timeout.
+    pub fn close(&mut self, elements: &[Element]) -> Result<(), NftError> {
+        let entries: Vec<_> = elements.iter().map(|element| Entry::open(*element, None)).collect();
+        entries.chunks(ENTRIES_MAX).try_for_each(|entries| {
+            let together = self.remove_all(entries);
+            together.or_else(|_| entries.iter().try_for_each(|entry| self.remove_if_there(entry)))
+        })
+    }
+
+    /// Removes our table; that there is none is no error.
+    ///
+    /// # Errors
+    /// Any [`NftError`].
+    pub fn remove(&mut self) -> Result<(), NftError> {
+        self.carry_out(&table::remove())
+    }
+
+    /// What the kernel holds: `None` where our table is not installed.
+    ///
+    /// # Errors
+    /// Any [`NftError`] but [`NftError::Missing`].
+    pub fn show(&mut self) -> Result<Option<Shown>, NftError> {
+        match self.shown() {
+            Ok(shown) => Ok(Some(shown)),
+            Err(NftError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A watch that tells when somebody else changed what this guard installed.
+    ///
+    /// # Errors
+    /// Where the kernel does not let us listen: that needs `CAP_NET_ADMIN`.
+    pub fn watch(&self) -> io::Result<RulesetWatch> {
+        RulesetWatch::beside(self.socket.port())
+    }
+
+    fn carry_out(&mut self, batch: &Batch) -> Result<(), NftError> {
+        Ok(self.socket.execute(&batch.requests())?)
+    }
+
+    /// Adds elements, in the place of those that have the same keys.
+    fn add_anew(&mut self, entries: &[Entry]) -> Result<(), NftError> {
+        let mut batch = Batch::new();
+        // Old kernels keep the timeout of an element that is added again. What was just added can always
+        // be removed, and what was just removed is always new.
+        batch.add(entries);
+        batch.remove(entries);
+        batch.add(entries);
+        match self.carry_out(&batch) {
+            // An element that expires between its addition and its removal: there is none the second time.
+            Err(NftError::Missing(_)) => self.carry_out(&batch),
+            outcome => outcome,
+        }
+    }
+
+    fn remove_all(&mut self, entries: &[Entry]) -> Result<(), NftError> {
+        let mut batch = Batch::new();
+        batch.remove(entries);
+        self.carry_out(&batch)
+    }
+
+    fn remove_if_there(&mut self, entry: &Entry) -> Result<(), NftError> {
+        match self.remove_all(slice::from_ref(entry)) {
+            Err(NftError::Missing(_)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn shown(&mut self) -> Result<Shown, NftError> {
+        let doors = self.elements(Set::Doors, door_from_key)?;
+        let mut open = self.elements(Set::Open4, open_from_key)?;
+        open.extend(self.elements(Set::Open6, open_from_key)?);
+        Ok(Shown { doors, open, dropped: self.dropped()? })
+    }
+
+    /// The elements of a set, and for how much longer they are there.
+    fn elements<T>(
+        &mut self,
+        set: Set,
+        from_key: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<(T, Option<Duration>)>, NftError> {
+        let messages = self.list(NFT_MSG_GETSETELEM, &set.reference(), |message| {
+            set::entries(message).filter_map(|(key, left)| Some((from_key(key)?, left))).collect::<Vec<_>>()
+        })?;
+        Ok(messages.into_iter().flatten().collect())
+    }
+
+    /// How many packets the last rule dropped.
+    fn dropped(&mut self) -> Result<u64, NftError> {
+        let chain = Attributes::new().text(NFTA_TABLE, TABLE).text(NFTA_RULE_CHAIN, table::DOOR);
+        let counts = self.list(NFT_MSG_GETRULE, &chain, counted)?;
+        counts.into_iter().flatten().next().ok_or(NftError::NoAnswer)
+    }
+
+    /// What `each` makes of every message in the answer to a request for a list.
+    fn list<T>(
+        &mut self,
+        kind: u16,
+        attributes: &Attributes,
+        each: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<T>, NftError> {
+        let request = Request { kind, flags: NLM_F_DUMP, head: &INET, attributes };
+        for _ in 0..DUMP_ATTEMPTS {
+            let mut found = Vec::new();
+            let outcome = self
+                .socket
+                .dump(&request, |body| found.push(each(body.get(INET.len()..).unwrap_or_default())));
+            match outcome {
+                Ok(()) => return Ok(found),
+                Err(Fault::Changed) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Err(NftError::NoAnswer)
+    }
+}
+
+/// The packets that the rule in this message counted; `None` where it does not count, or is another table's.
+fn counted(rule: &[u8]) -> Option<u64> {
+    attribute(rule, NFTA_TABLE).filter(|name| name.strip_suffix(&[0]) == Some(TABLE.as_bytes()))?;
+    let mut expressions = attributes(attribute(rule, NFTA_RULE_EXPRESSIONS)?);
+    let data = expressions.find_map(|(_, expression)| {
+        attribute(expression, NFTA_EXPR_NAME).filter(|name| *name == b"counter\0")?;
+        attribute(expression, NFTA_EXPR_DATA)
+    })?;
+    attribute(data, NFTA_COUNTER_PACKETS)?.first_chunk().map(|packets| u64::from_be_bytes(*packets))
+}

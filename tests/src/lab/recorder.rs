@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::namespace::Namespace;
 use super::wait::PATIENCE;
 
-/// `ETH_P_ALL` of linux/if_ether.h: every packet, sent and received.
+/// `ETH_P_ALL` of `linux/if_ether.h`: every packet, sent and received.
 const ETH_P_ALL: u16 = 3;
 /// `IPPROTO_TCP` and `IPPROTO_UDP` as in the headers of IP.
 const TCP: u8 = 6;
