@@ -138,7 +138,7 @@ impl From<NotEnrolled> for Failure {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
-            NotEnrolled::File(error) => error.into(),
+            NotEnrolled::File(error) => Self::of_clients(error.into()),
         }
     }
 }

@@ -10,8 +10,7 @@ use crate::cli::failure::{Exit, Failure};
 
 /// Writes a result, as a line. Nobody reading any more is no failure.
 pub(super) fn say(result: impl Display) -> Result<(), Failure> {
-    let text = result.to_string();
-    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+    match writeln!(io::stdout().lock(), "{}", plain(&result).trim_end()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Io, format_args!("can't write to standard output: {error}")))
         }
@@ -22,7 +21,20 @@ pub(super) fn say(result: impl Display) -> Result<(), Failure> {
 /// Writes what is worth knowing about the results, as a line.
 pub(super) fn note(remark: impl Display) {
     // There is nobody to tell that telling failed.
-    writeln!(io::stderr().lock(), "{remark}").unwrap_or_default();
+    writeln!(io::stderr().lock(), "{}", plain(&remark)).unwrap_or_default();
+}
+
+/// Nothing in a file's name or an argument may move the cursor or rename the window.
+fn plain(text: &impl Display) -> String {
+    let text = text.to_string();
+    let harmless = |character: char| character == '\n' || !character.is_control();
+    if text.chars().all(harmless) {
+        return text;
+    }
+    let escaped = |character: char| {
+        if harmless(character) { character.to_string() } else { character.escape_debug().to_string() }
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Writes why a command failed; its exit status.

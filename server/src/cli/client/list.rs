@@ -84,7 +84,7 @@ impl Row {
 
 fn until(client: &Client, now: UnixTime) -> String {
     match (client.not_before, client.not_after) {
-        (_, Some(end)) if end <= now => format!("over since {}", NotAfter(end)),
+        (_, Some(end)) if end <= now => format!("ended {}", NotAfter(end)),
         (Some(start), _) if now < start => format!("not before {}", NotBefore(start)),
         (_, Some(end)) => NotAfter(end).to_string(),
         (_, None) => "-".into(),

@@ -1,0 +1,162 @@
+//! From nothing to an enrolled client and back, as an administrator goes.
+#![expect(clippy::disallowed_methods, reason = "the program under test is run here")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::process::{Command, Output};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_knock-spad");
+const ALICE: &str = "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g alice@laptop";
+
+/// Runs a script where `/etc`, `/var/lib` and `/run` are empty and nobody else's.
+fn in_an_empty_system(script: &str) -> Output {
+    let mounts = "set -eu; for d in /etc /var/lib /run; do mount -t tmpfs none $d; done";
+    Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "--propagation", "private", "sh", "-c"])
+        .arg(format!("{mounts}; knock_spad() {{ {PROGRAM} \"$@\"; }}; alice='{ALICE}'\n{script}"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn init_makes_what_is_missing_and_keeps_what_is_there() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw.example.net
+         knock_spad init --endpoint gw.example.net
+         knock_spad key show
+         (cd / && find etc var/lib run -mindepth 1 -printf '%M %p\\n' | sort -k2)",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    let lines: Vec<_> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("knock-spa-server-v1 ") && lines[0].ends_with(" gw.example.net:62201"),
+        "{said}"
+    );
+    assert_eq!((lines[1], lines[2]), (lines[0], lines[0]));
+    assert_eq!(
+        lines[3..],
+        [
+            "drwxr-xr-x etc/knock-spa",
+            "-rw------- etc/knock-spa/knock-spad.toml",
+            "drwx------ var/lib/knock-spa",
+            "drwx------ var/lib/knock-spa/clients.d",
+            "-rw------- var/lib/knock-spa/server.key",
+            "-rw------- var/lib/knock-spa/server.key.pub",
+        ]
+    );
+    for note in [
+        "made the directory /etc/knock-spa\n",
+        "made the server's key /var/lib/knock-spa/server.key\n",
+        "made the configuration /etc/knock-spa/knock-spad.toml",
+        "kept the server's key /var/lib/knock-spa/server.key\n",
+        "kept the configuration /etc/knock-spa/knock-spad.toml\n",
+        "fingerprint: SHA256:",
+    ] {
+        assert_eq!(
+            notes.matches(note).count(),
+            if note.starts_with("fing") { 3 } else { 1 },
+            "{note}: {notes}"
+        );
+    }
+}
+
+#[test]
+fn init_without_an_endpoint_takes_the_host_s_name_and_keeps_another() {
+    let output = in_an_empty_system(
+        "knock_spad init
+         knock_spad init --endpoint '192.0.2.1:99,[2001:db8::1]'
+         knock_spad init",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    let endpoints: Vec<_> = said.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    let host = text(&Command::new("uname").arg("-n").output().unwrap().stdout).trim().to_lowercase();
+    assert_eq!(
+        endpoints,
+        [&format!("{host}:62201"), "192.0.2.1:99,[2001:db8::1]:62201", "192.0.2.1:99,[2001:db8::1]:62201"]
+    );
+    assert_eq!(notes.matches(&format!("clients will look for this server as {host}")).count(), 1, "{notes}");
+    let keys: Vec<_> = said.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "{said}");
+}
+
+#[test]
+fn a_client_comes_and_goes() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null
+         knock_spad client add alice \"$alice\" --door ssh --service tcp/8000-8100 --door ssh --address claimed \\
+             --from 203.0.113.0/24 --from 2001:db8::/32 --max-open 90m \\
+             --not-before 2020-01-01 --not-after 2020-06-30 --rate 7/min
+         cat /var/lib/knock-spa/clients.d/alice.toml
+         knock_spad client list --json
+         knock_spad client list
+         knock_spad check
+         knock_spad client remove alice
+         knock_spad client list
+         knock_spad client list --json",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    let (lines, rest) = said.split_once("key        = ").unwrap();
+    let server: Vec<_> = lines.lines().collect();
+    assert_eq!(server[0], server[1], "init and add print the same line");
+    let expected = format!(
+        "\"{ALICE}\"\n\
+         services   = [\"ssh\", \"tcp/8000-8100\"]\n\
+         address    = \"claimed\"\n\
+         from       = [\"203.0.113.0/24\", \"2001:db8::/32\"]\n\
+         max-open   = \"90m\"\n\
+         not-before = 2020-01-01\n\
+         not-after  = 2020-06-30\n\
+         rate       = \"7/min\"\n"
+    );
+    let listed = rest.strip_prefix(&expected).unwrap_or(rest);
+    let (json, table) = listed.split_once("]\nNAME").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&format!("{json}]")).unwrap();
+    let expected = serde_json::json!([{
+        "name": "alice",
+        "fingerprint": "SHA256:s3c9YLAPaGl2Gss1RFPnUf7O1Kkl4WXPiQvqAk3uowE",
+        "services": ["ssh", "tcp/8000-8100"],
+        "address": "claimed",
+        "from": ["203.0.113.0/24", "2001:db8::/32"],
+        "max-open": "90m",
+        "not-before": "2020-01-01",
+        "not-after": "2020-06-30",
+        "rate": "7/min",
+        "valid": false,
+    }]);
+    assert_eq!(json, expected);
+    let rows: Vec<_> = table.lines().collect();
+    assert!(rows[1].starts_with("alice  ssh,tcp/8000-8100  claimed  ended 2020-06-30  SHA256:"), "{table}");
+    assert_eq!(rows[2..], ["/etc/knock-spa/knock-spad.toml: good; doors: 1; clients: 1", "[]"]);
+    for note in [
+        "enrolled client alice, SHA256:s3c9YLAPaGl2Gss1RFPnUf7O1Kkl4WXPiQvqAk3uowE\n",
+        "  It is not valid now, by --not-before or --not-after.\n",
+        "alice.toml: services: no door has tcp/8000-8100\n",
+        "removed client alice\n",
+        "no client is enrolled\n",
+    ] {
+        assert_eq!(notes.matches(note).count(), 1, "{note}: {notes}");
+    }
+}
+
+#[test]
+fn bare_it_prints_its_help_and_nobody_listening_is_no_failure() {
+    let output = Command::new(PROGRAM).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    assert!(text(&output.stdout).contains("Usage: knock-spad"));
+    let closed =
+        Command::new("sh").arg("-c").arg(format!("{PROGRAM} --help | true; {PROGRAM} --help >&-")).output();
+    assert_eq!(text(&closed.unwrap().stderr), "");
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let output = Command::new("sh").arg("-c").arg(format!("{PROGRAM} --help >/dev/full")).output().unwrap();
+    assert_eq!(output.status.code(), Some(74));
+    assert!(text(&output.stderr).starts_with("error: can't write to standard output: No space left"));
+}
