@@ -1,6 +1,6 @@
 //! `tests/vectors.json`, which other implementations may read too.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
@@ -136,4 +136,15 @@ fn every_other_packet_is_refused_where_the_vectors_say() {
         Refusal::Malformed,
     ];
     assert_eq!(seen, known);
+}
+
+#[test]
+fn the_specification_shows_the_same_packet() {
+    let text = include_str!("../../../../docs/protocol.md").split_whitespace().collect::<String>();
+    let (_, vector) = world();
+    for (name, value) in vector.as_object().unwrap() {
+        let Some(value) = value.as_str() else { continue };
+        // These two are other values there, one after another.
+        assert!(name == "signed" || name == "sealed" || text.contains(value), "{name}");
+    }
 }
