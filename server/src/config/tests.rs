@@ -298,3 +298,42 @@ fn a_file_is_read_within_its_bound() {
     std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
     assert!(matches!(Config::load(&path), Err(ConfigError::File(FileError::TooLong { .. }))));
 }
+
+#[test]
+fn the_example_is_good_and_its_defaults_are_the_defaults() {
+    let example = parse(include_str!("../../../docs/examples/knock-spad.toml")).unwrap();
+    assert_eq!(shown(&example.warnings), "");
+    let defaults = settings("[door.ssh]\nports = ['tcp/22']");
+    let ssh = "ssh".parse().unwrap();
+    assert_eq!(example.settings.door(ssh), defaults.door(ssh));
+    assert_eq!(example.settings.paths, defaults.paths);
+    assert_eq!(example.settings.window, defaults.window);
+    assert_eq!(example.settings.listen.spa_port, defaults.listen.spa_port);
+    assert_eq!(example.settings.guard.start, defaults.guard.start);
+    assert_eq!(example.settings.doors.len(), 4);
+}
+
+/// The manual names each key between backticks, and knows no key that there is not.
+#[test]
+fn the_manual_has_every_key() {
+    let manual = include_str!("../../../docs/knock-spad.toml.5.md");
+    let hints = [
+        ("[listen]", "[listen]\nx = 1"),
+        ("[paths]", "[paths]\nx = 1"),
+        ("[spa]", "[spa]\nx = 1"),
+        ("[guard]", "[guard]\nx = 1"),
+        ("[door.NAME]", "[door.a]\nports = ['tcp/1']\nx = 1"),
+        ("Commands", "[door.a]\nports = ['tcp/1']\naction = { start = 'a', x = 1 }"),
+    ];
+    for (section, text) in hints {
+        let hint = parse(text).unwrap_err().into_vec().remove(0).hint.unwrap();
+        let mut known: Vec<_> = hint.strip_prefix("known here: ").unwrap().split(", ").collect();
+        let body = manual.split(&format!("# {section}\n")).nth(1).unwrap().split("\n#").next().unwrap();
+        let items = body.lines().filter_map(|line| line.strip_prefix("- ")?.split_once(':'));
+        let mut told: Vec<_> =
+            items.flat_map(|(keys, _)| keys.split(", ")).map(|key| key.trim_matches('`')).collect();
+        known.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, known, "{section}");
+    }
+}
