@@ -25,7 +25,7 @@ pub use crate::clients::policy::span_of;
 /// The longest file of a client, in bytes: its lists at their longest fit in.
 pub const MAX_FILE_LEN: u64 = 16 * 1024;
 
-/// The most clients: reading that many takes under a second, and their marks fit into a few megabytes.
+/// The most files in the directory: more than anybody enrols, few enough to read them all at every start.
 pub const MAX_CLIENTS: usize = 100_000;
 
 /// How the name of a client's file ends.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use knock_spa_engine::rules::{Action, Door, Lease};
 use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags};
-use knock_spa_proto::port::{ServicePort, Transport};
+use knock_spa_proto::port::Transport;
 
 use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
 use crate::config::settings::{GuardSettings, Listen, Paths, Settings};
@@ -154,12 +154,21 @@ fn has_a_purpose(line: usize, draft: &DoorDraft, reader: &mut Reader) {
     }
 }
 
+/// Whatever arrives at the SPA port is taken for a packet: nothing else can live there.
 fn spares_spa_port(draft: &DoorDraft, spa_port: NonZeroU16, reader: &mut Reader) {
-    let ours = ServicePort { transport: Transport::Udp, port: spa_port };
     let ports = draft.ports.as_value().map(|ports| ports.value.as_slice()).unwrap_or_default();
-    for At { line, .. } in ports.iter().filter(|port| port.value == ours) {
-        let what = format!("[door.{}] ports: {ours} is where packets are received", draft.name);
-        reader.fault(*line, what, Some("choose another port, or another spa-port in [listen]"));
+    let steps = draft.sequence.as_value().map(|steps| steps.value.as_slice()).unwrap_or_default();
+    let ours = |transport, port| transport == Transport::Udp && port == spa_port.get();
+    let lines = ports
+        .iter()
+        .filter(|at| ours(at.value.transport, at.value.port.get()))
+        .map(|at| ("ports", at.line))
+        .chain(
+            steps.iter().filter(|at| ours(at.value.transport, at.value.port)).map(|at| ("sequence", at.line)),
+        );
+    for (key, line) in lines {
+        let what = format!("[door.{}] {key}: udp/{spa_port} is where packets are received", draft.name);
+        reader.fault(line, what, Some("choose another port, or another spa-port in [listen]"));
     }
 }
 

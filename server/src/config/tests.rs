@@ -201,6 +201,7 @@ const FAULTS: &[Row] = &[
     // Sequences.
     ("[door.a]\nports = ['tcp/1']\nsequence = []", &[(3, &["[door.a] sequence: no steps", "1 to 32"])]),
     ("[door.a]\nports = ['tcp/1']\nsequence = ['7000:udp']", &[(3, &["\"7000:udp\": not a step", "PORT/udp"])]),
+    ("[door.a]\nports = ['tcp/1']\nsequence = ['1', '62201/udp', '62201']", &[(3, &["[door.a] sequence: udp/62201 is where packets are received"])]),
     ("[door.a]\nports = ['tcp/1']\nsequence = ['65536']", &[(3, &["\"65536\": not a step"])]),
     ("[door.a]\nports = ['tcp/1']\nsequence = ['1']\nsequence-timeout = '2h'", &[(4, &["sequence-timeout: longer than 1h"])]),
     ("[door.a]\nports = ['tcp/1']\nsequence-timeout = '5s'\ntcp-flags = ['syn']", &[(3, &["sequence-timeout: there is no sequence"]), (4, &["tcp-flags: there is no sequence"])]),
