@@ -1,7 +1,8 @@
 //! Addresses of hosts: one spelling each, and which of them a door may open for.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 
 /// The address of a host, with IPv4-mapped IPv6 (`::ffff:192.0.2.1`) folded to IPv4, so that one host
 /// is one value.
@@ -64,6 +65,14 @@ impl From<Ipv4Addr> for Address {
 impl From<Ipv6Addr> for Address {
     fn from(v6: Ipv6Addr) -> Self {
         Self::new(IpAddr::V6(v6))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        text.parse().map(Self::new)
     }
 }
 

@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod address;
 pub mod bytes;
 pub mod cidr;
+pub mod control;
 pub mod element;
 pub mod interface;
 pub mod knock;

@@ -2,8 +2,10 @@
 
 mod check;
 mod client;
+mod daemon;
 mod endpoint;
 mod failure;
+mod guard;
 mod init;
 mod key;
 mod terminal;
@@ -16,6 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::failure::Failure;
 use crate::config::{self, Config};
+use crate::io::process;
 
 /// Opens ports to whoever proves who they are with one packet.
 #[derive(Debug, Parser)]
@@ -40,6 +43,20 @@ enum Command {
     /// The enrolled clients.
     #[command(subcommand)]
     Client(client::Command),
+    /// Run the daemon, in the foreground.
+    Run(daemon::RunArguments),
+    /// The process that reads packets; the daemon starts it.
+    #[command(name = process::LISTENER_WORD, hide = true)]
+    Listener,
+    /// Show what is open, for whom, until when, and how everything is.
+    Status(daemon::StatusArguments),
+    /// End the openings of a door.
+    Close(daemon::CloseArguments),
+    /// Have the daemon read the configuration and the clients again.
+    Reload,
+    /// The nftables table that shuts the doors.
+    #[command(subcommand)]
+    Guard(guard::Command),
 }
 
 /// Runs the command line that `arguments` is, the program's name first. The status is 0, 1 where `check` found
@@ -60,6 +77,12 @@ fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(config, arguments),
         Command::Key(command) => key::run(config, &command),
         Command::Client(command) => client::run(config, command),
+        Command::Run(arguments) => daemon::run(config, &arguments),
+        Command::Listener => daemon::listen(),
+        Command::Status(arguments) => daemon::status(config, &arguments),
+        Command::Close(arguments) => daemon::close(config, &arguments),
+        Command::Reload => daemon::reload(config),
+        Command::Guard(command) => guard::run(config, &command),
     }
 }
 

@@ -1,10 +1,18 @@
 //! The shell of the server: what reads, writes and asks the system on behalf of the engine.
 
+pub mod addresses;
+pub mod audit;
+pub mod capture;
 pub mod cli;
 pub mod clients;
 pub mod config;
+pub mod control;
 pub mod files;
+pub mod guard_mark;
 pub mod io;
+pub mod journal;
+pub mod keeper;
+pub mod listener;
 mod netlink;
 pub mod nft;
 pub mod server_key;

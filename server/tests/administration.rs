@@ -44,6 +44,8 @@ fn init_makes_what_is_missing_and_keeps_what_is_there() {
             "-rw------- etc/knock-spa/knock-spad.toml",
             "drwx------ var/lib/knock-spa",
             "drwx------ var/lib/knock-spa/clients.d",
+            "-rw------- var/lib/knock-spa/journal",
+            "-rw------- var/lib/knock-spa/lock",
             "-rw------- var/lib/knock-spa/server.key",
             "-rw------- var/lib/knock-spa/server.key.pub",
         ]

@@ -280,6 +280,12 @@ impl Admit {
         self.own = own;
     }
 
+    /// Ends what nobody would end later, before the keeper stops: openings by command.
+    pub fn handle_stop(&mut self, now: Now) {
+        let ids = self.openings.matching(|opening| opening.means != Means::Guard);
+        self.end(None, ids, Cause::ByStop, now);
+    }
+
     /// Ends what is over, and tries again what has failed.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(id) = self.openings.expired(now.boot) {

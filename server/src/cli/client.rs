@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use knock_spa_engine::client::ClientName;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::{load_config, terminal};
+use crate::cli::{daemon, load_config, terminal};
 use crate::clients;
 use crate::config::settings::Paths;
 
@@ -48,5 +48,5 @@ fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
         error.into()
     })?;
     terminal::note(format_args!("removed client {name}"));
-    Ok(())
+    daemon::tell_changed(paths)
 }

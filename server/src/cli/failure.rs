@@ -8,6 +8,7 @@ use crate::clients::NotEnrolled;
 use crate::config::ConfigError;
 use crate::config::remark::Faults;
 use crate::files::{Doing, FileError};
+use crate::journal::JournalError;
 use crate::server_key::KeyError;
 
 /// A command that failed.
@@ -33,7 +34,9 @@ pub(super) enum Exit {
     Data = 65,
     /// There is no such file or client.
     NoInput = 66,
-    /// The system has no randomness.
+    /// No daemon runs.
+    Unavailable = 69,
+    /// The system refused something that it should give: randomness, a socket.
     System = 71,
     /// A file can't be made.
     CantCreate = 73,
@@ -126,6 +129,20 @@ impl From<KeyError> for Failure {
             }
             KeyError::NoEntropy(_) => Self::new(Exit::System, error),
         }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let exit = match &error {
+            JournalError::InUse(_) => Exit::Unavailable,
+            JournalError::System { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Exit::Permission
+            }
+            JournalError::NotAJournal(_) | JournalError::TooLong(_) => Exit::Data,
+            JournalError::System { .. } => Exit::Io,
+        };
+        Self::new(exit, error)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use knock_spa_engine::admit::record::Record;
 use knock_spa_keys::endpoint::{Endpoint, Endpoints, Host, HostName};
 use knock_spa_keys::server::{ServerKey, ServerLine};
 
@@ -12,6 +13,7 @@ use crate::cli::terminal;
 use crate::config::settings::{Paths, Settings};
 use crate::config::{Config, ConfigError};
 use crate::files;
+use crate::journal::{Condition, Lock};
 use crate::server_key::{self, KeyError};
 
 /// The first configuration.
@@ -97,6 +99,7 @@ impl Found {
             None => {
                 let made = server_key::create(path)?;
                 terminal::note(format_args!("made the server's key {}", path.display()));
+                begin_journal(&self.settings.paths.state, made.secret.public())?;
                 made.secret.public()
             }
         };
@@ -118,6 +121,16 @@ impl Found {
         );
         Ok(())
     }
+}
+
+/// Notes that no packet to this new key was ever accepted; a journal that is there already is left to the daemon, which
+/// then refuses packets for a while.
+fn begin_journal(state: &Path, key: ServerKey) -> Result<(), Failure> {
+    let lock = Lock::take(state)?;
+    if lock.read()?.1 == Condition::Absent {
+        lock.create(&[Record::Key(key)])?;
+    }
+    Ok(())
 }
 
 fn starter(config: &Path) -> Result<Settings, Failure> {

@@ -91,6 +91,8 @@ pub enum Cause {
     ByAdministrator,
     /// Its door or its client is no more.
     ByReload,
+    /// The keeper stops.
+    ByStop,
     /// It was never recorded, so it never moved.
     Unrecorded,
 }

@@ -74,6 +74,11 @@ impl History {
         }
     }
 
+    /// Takes note that records are missing, so that nobody knows which packets were accepted.
+    pub fn forget_keys(&mut self) {
+        self.keys.clear();
+    }
+
     /// Whether the journal has kept the marks of packets to this key.
     #[must_use]
     pub fn knows(&self, server: &ServerKey) -> bool {

@@ -1,5 +1,6 @@
 //! What `status` shows.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -36,6 +37,12 @@ impl Admit {
     #[must_use]
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// The addresses of this machine, as last heard.
+    #[must_use]
+    pub const fn own(&self) -> &BTreeSet<Address> {
+        &self.own
     }
 
     /// The openings in force, the oldest first.

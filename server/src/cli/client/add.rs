@@ -9,7 +9,7 @@ use knock_spa_proto::span::Span;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
-use crate::cli::terminal;
+use crate::cli::{daemon, terminal};
 use crate::clients;
 use crate::clients::date::{NotAfter, NotBefore};
 use crate::clients::words::{Granted, Mode, PerMinute};
@@ -55,6 +55,7 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failu
     doors_exist(&arguments.doors, settings)?;
     let client = client(arguments, &line)?;
     clients::add(&settings.paths.clients, &client, &line.comment)?;
+    daemon::tell_changed(&settings.paths)?;
     tell(&client);
     terminal::say(server)
 }

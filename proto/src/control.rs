@@ -1,0 +1,202 @@
+//! What the administrator's commands and the daemon say to each other on the control socket: one line of JSON each
+//! way, and each carries its version.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of these messages.
+pub const VERSION: u32 = 1;
+
+/// The longest line of either side, in bytes: a status with as many openings as there can be fits.
+pub const MAX_LINE: usize = 64 << 20;
+
+/// The longest request, in bytes.
+pub const MAX_REQUEST: usize = 4096;
+
+/// A message with its version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versioned<T> {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The message.
+    #[serde(flatten)]
+    pub message: T,
+}
+
+impl<T> Versioned<T> {
+    /// The message in this version.
+    pub const fn new(message: T) -> Self {
+        Self { version: VERSION, message }
+    }
+}
+
+/// What the administrator asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Command {
+    /// What is open, and how everything is.
+    Status,
+    /// End the openings of a door: for one address, or all of them.
+    Close {
+        /// The door's name.
+        door: String,
+        /// The address.
+        address: Option<String>,
+    },
+    /// Read the configuration and the clients again.
+    Reload,
+    /// Install the guard, and keep it from now on.
+    GuardConfirm,
+    /// Remove the guard, and do not install it again.
+    GuardRemove,
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// To [`Command::Status`].
+    Status(Status),
+    /// It is done.
+    Done {
+        /// What was done, for a person.
+        what: String,
+    },
+    /// It is not done.
+    Failed {
+        /// Why, for a person; several lines where several things are wrong.
+        why: String,
+    },
+}
+
+/// How everything is. Times are seconds since the Unix epoch, spans are seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The doors, by name.
+    pub doors: Vec<DoorStatus>,
+    /// The openings in force, the oldest first.
+    pub openings: Vec<OpeningStatus>,
+    /// What was counted since the daemon started.
+    pub counters: Counters,
+    /// The latest refusals, the oldest first.
+    pub refusals: Vec<RefusalStatus>,
+    /// The listener.
+    pub listener: ListenerStatus,
+    /// The guard.
+    pub guard: GuardStatus,
+    /// Whether the last record is safely on disk.
+    pub journal: Health,
+    /// Commands that should have closed a door, and failed.
+    pub failing_closes: FailingCloses,
+    /// Enrolled clients.
+    pub clients: usize,
+}
+
+/// A door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoorStatus {
+    /// Its name.
+    pub name: String,
+    /// Its ports, such as `tcp/22`.
+    pub ports: Vec<String>,
+    /// What opens it: `guard` or `command`.
+    pub action: String,
+    /// For how many addresses it is open.
+    pub open: usize,
+}
+
+/// An opening in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpeningStatus {
+    /// The door.
+    pub door: String,
+    /// The ports that it opens.
+    pub ports: Vec<String>,
+    /// For whom.
+    pub address: String,
+    /// Who asked: a client's name, or "classic knock".
+    pub by: String,
+    /// Since when.
+    pub since: u64,
+    /// For how long still; absent where only somebody's closing ends it.
+    pub left: Option<u64>,
+}
+
+/// What was counted since the daemon started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Packets to the SPA port that the kernel's filter let through.
+    pub received: u64,
+    /// Key agreements that were computed: at most one for each packet, none for strangers.
+    pub key_agreements: u64,
+    /// Requests that were accepted.
+    pub accepted: u64,
+    /// Packets that were refused, by reason.
+    pub refused: alloc::collections::BTreeMap<String, u64>,
+}
+
+/// A refused packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalStatus {
+    /// When.
+    pub at: u64,
+    /// Why.
+    pub reason: String,
+    /// Where it came from, by its own word.
+    pub from: String,
+    /// The client that signed it, where that is proved.
+    pub client: Option<String>,
+}
+
+/// The listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// Whether it listens under the present rules.
+    pub ready: bool,
+    /// How often it had to be started again.
+    pub restarts: u64,
+}
+
+/// The guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum GuardStatus {
+    /// No door needs it.
+    NotNeeded,
+    /// The administrator removed it, or has not confirmed it yet: its doors stand open.
+    Down {
+        /// Why, and how to change that.
+        why: String,
+    },
+    /// It shuts its doors.
+    Up {
+        /// How often somebody else removed it, and it was built again.
+        rebuilt: u64,
+    },
+    /// It should shut its doors, and cannot.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Whether something works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It does.
+    Good,
+    /// It does not.
+    Failed,
+}
+
+/// Commands that should have closed a door, and failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingCloses {
+    /// They are tried again.
+    pub retried: usize,
+    /// They were tried often enough: somebody must look.
+    pub need_attention: usize,
+}

@@ -1,0 +1,101 @@
+//! Which addresses this machine has, and word of every change (rtnetlink(7)).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use knock_spa_proto::address::Address;
+use netlink_sys::protocols::NETLINK_ROUTE;
+
+use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute};
+
+/// Links come, go, and change (`RTNLGRP_LINK`).
+const GROUP_LINK: u32 = 1;
+/// IPv4 addresses come and go (`RTNLGRP_IPV4_IFADDR`).
+const GROUP_IPV4_ADDRESS: u32 = 5;
+/// IPv6 addresses come and go (`RTNLGRP_IPV6_IFADDR`).
+const GROUP_IPV6_ADDRESS: u32 = 9;
+
+/// Asks for addresses (`RTM_GETADDR`).
+const GET_ADDRESS: u16 = 22;
+/// The length of `struct ifaddrmsg`.
+const ADDRESS_HEAD: usize = 8;
+/// The address, or that of the other end of a point-to-point link (`IFA_ADDRESS`).
+const IFA_ADDRESS: u16 = 1;
+/// The address of this end (`IFA_LOCAL`).
+const IFA_LOCAL: u16 = 2;
+
+/// How often the list is asked for again that changed while it was told.
+const ATTEMPTS: usize = 16;
+
+/// The addresses of this machine, loopback's among them.
+///
+/// # Errors
+/// What the kernel said.
+pub fn own() -> io::Result<BTreeSet<Address>> {
+    let mut socket = Socket::connect(NETLINK_ROUTE, &[])?;
+    let request = Request {
+        kind: GET_ADDRESS,
+        flags: NLM_F_DUMP,
+        head: &[0; ADDRESS_HEAD],
+        attributes: &Attributes::new(),
+    };
+    for _ in 0..ATTEMPTS {
+        let mut own = BTreeSet::new();
+        match socket.dump(&request, |body| own.extend(address(body))) {
+            Ok(()) => return Ok(own),
+            Err(Fault::Changed) => {}
+            Err(Fault::Refused(refused)) => return Err(io::Error::other(refused.to_string())),
+            Err(Fault::Io(error)) => return Err(error),
+            Err(Fault::NoAnswer) => return Err(io::Error::other("the kernel gave no answer")),
+        }
+    }
+    Err(io::Error::other("addresses change faster than they can be read"))
+}
+
+fn address(body: &[u8]) -> Option<Address> {
+    let attributes = body.get(ADDRESS_HEAD..)?;
+    let bytes = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS))?;
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(Address::from(Ipv4Addr::from(v4)));
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(|v6| Address::from(Ipv6Addr::from(v6)))
+}
+
+/// Word of changes of links and addresses: its descriptor is readable when there was one.
+#[derive(Debug)]
+pub struct AddressWatch(Socket);
+
+impl AddressWatch {
+    /// Hears of every change from now on.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn new() -> io::Result<Self> {
+        let groups = [GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS];
+        Socket::connect(NETLINK_ROUTE, &groups).map(Self)
+    }
+
+    /// Takes note of every change there was; whether there was one.
+    ///
+    /// # Errors
+    /// What the system said. Lost messages are a change.
+    pub fn changed(&mut self) -> io::Result<bool> {
+        let mut changed = false;
+        loop {
+            match self.0.read(|_| changed = true) {
+                Ok(true) => {}
+                Ok(false) => return Ok(changed),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl AsFd for AddressWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

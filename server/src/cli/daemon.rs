@@ -1,0 +1,201 @@
+//! `knock-spad run`, and the commands that ask the running daemon.
+
+use std::fmt::Write;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use clap::Args;
+use knock_spa_proto::address::Address;
+use knock_spa_proto::control::{Command, GuardStatus, Health, OpeningStatus, Reply, Status};
+use knock_spa_proto::service::ServiceName;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{load_config, terminal};
+use crate::config::settings::Paths;
+use crate::control::{self, AskError};
+use crate::io::process;
+use crate::keeper::{self, RunError};
+use crate::listener;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// How much to log: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: tracing::Level,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// For programs: one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CloseArguments {
+    /// The door.
+    door: ServiceName,
+    /// The address that it is to be closed for; all of them where absent.
+    address: Option<Address>,
+}
+
+/// Runs the daemon until it is told to stop.
+pub(super) fn run(config: &Path, arguments: &RunArguments) -> Result<(), Failure> {
+    log_to_stderr(arguments.log_level);
+    event_loop()?.block_on(keeper::run(config, process::start_listener)).map_err(Failure::from)
+}
+
+/// Runs the listener, on the channel that the keeper gave it.
+pub(super) fn listen() -> Result<(), Failure> {
+    log_to_stderr(tracing::Level::INFO);
+    let outcome = listener::inherit().and_then(|end: OwnedFd| {
+        let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        event_loop.block_on(listener::run(end))
+    });
+    outcome.map_err(|error| Failure::new(Exit::System, format_args!("the listener failed: {error}")))
+}
+
+fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Failure::new(Exit::System, format_args!("can't make an event loop: {error}")))
+}
+
+/// Lines without time or colour: whoever collects them, systemd for one, has its own.
+fn log_to_stderr(level: tracing::Level) {
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    lines.without_time().with_target(false).with_ansi(false).init();
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Load(error) => {
+                let exit = match error.file() {
+                    Some(error) if error.is_denied() => Exit::Permission,
+                    Some(error) if error.is_absent() => Exit::NoInput,
+                    Some(_) | None => Exit::Config,
+                };
+                Self::new(exit, error).hint("`knock-spad check` shows everything that is wrong at once")
+            }
+            RunError::Journal(error) => error.into(),
+            RunError::System { .. } => Self::new(Exit::System, error),
+        }
+    }
+}
+
+/// `knock-spad reload`.
+pub(super) fn reload(config: &Path) -> Result<(), Failure> {
+    let paths = load_config(config)?.settings.paths;
+    terminal::say(done(ask(&paths, Command::Reload)?)?)
+}
+
+/// `knock-spad close`.
+pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Failure> {
+    let paths = load_config(config)?.settings.paths;
+    let command = Command::Close {
+        door: arguments.door.to_string(),
+        address: arguments.address.map(|address| address.to_string()),
+    };
+    terminal::say(done(ask(&paths, command)?)?)
+}
+
+/// Lets a daemon that runs know that a file has changed.
+pub(super) fn tell_changed(paths: &Paths) -> Result<(), Failure> {
+    match control::ask(&paths.runtime, Command::Reload) {
+        Ok(reply) => done(reply).map(drop),
+        Err(AskError::NoDaemon(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn ask(paths: &Paths, command: Command) -> Result<Reply, Failure> {
+    Ok(control::ask(&paths.runtime, command)?)
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::NoDaemon(_) => Self::new(Exit::Unavailable, error)
+                .hint("start it with `systemctl start knock-spad` or `knock-spad run`"),
+            AskError::NotAllowed(_) => Self::new(Exit::Permission, error).hint("run it as root"),
+            AskError::Io(_) | AskError::Answer(_) => Self::new(Exit::Io, error),
+        }
+    }
+}
+
+/// What was done, in the daemon's words.
+pub(super) fn done(reply: Reply) -> Result<String, Failure> {
+    match reply {
+        Reply::Done { what } => Ok(what),
+        Reply::Failed { why } => Err(Failure::new(Exit::Data, why)),
+        Reply::Status(_) => Err(Failure::new(Exit::Io, "the daemon's answer is not understood")),
+    }
+}
+
+/// `knock-spad status`.
+pub(super) fn status(config: &Path, arguments: &StatusArguments) -> Result<(), Failure> {
+    let paths = load_config(config)?.settings.paths;
+    let status = match ask(&paths, Command::Status)? {
+        Reply::Status(status) => status,
+        reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return done(reply).map(drop),
+    };
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;
+        return terminal::say(text);
+    }
+    terminal::say(words(&status))
+}
+
+fn words(status: &Status) -> String {
+    let mut text = String::new();
+    for door in &status.doors {
+        let ports = door.ports.join(", ");
+        line(&mut text, &format!("door {} ({ports}; {}): open for {}", door.name, door.action, door.open));
+    }
+    status.openings.iter().for_each(|opening| line(&mut text, &format!("  {}", opening_words(opening))));
+    line(&mut text, &format!("guard: {}", guard_words(&status.guard)));
+    let listener = if status.listener.ready { "listening" } else { "not listening" };
+    line(&mut text, &format!("listener: {listener}, started again {} times", status.listener.restarts));
+    if status.journal == Health::Failed {
+        line(&mut text, "journal: CAN'T BE WRITTEN: command doors refuse; mend the disk");
+    }
+    if status.failing_closes.retried > 0 {
+        line(
+            &mut text,
+            &format!("closing: {} stop commands failed and are tried again", status.failing_closes.retried),
+        );
+    }
+    if status.failing_closes.need_attention > 0 {
+        let count = status.failing_closes.need_attention;
+        line(
+            &mut text,
+            &format!("closing: {count} STOP COMMANDS WERE GIVEN UP: look whether those doors are open"),
+        );
+    }
+    let counters = &status.counters;
+    line(&mut text, &format!("packets: {} received, {} accepted", counters.received, counters.accepted));
+    for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
+        line(&mut text, &format!("  {count} {reason}"));
+    }
+    line(&mut text, &format!("clients: {}", status.clients));
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing into a string cannot fail.
+    writeln!(text, "{line}").unwrap_or_default();
+}
+
+fn opening_words(opening: &OpeningStatus) -> String {
+    let left = opening.left.map_or_else(|| "until it is closed".into(), |left| format!("for {left} s more"));
+    format!("{} for {}, {left}, by {}", opening.door, opening.address, opening.by)
+}
+
+fn guard_words(guard: &GuardStatus) -> String {
+    match guard {
+        GuardStatus::NotNeeded => "not needed: no door has it".into(),
+        GuardStatus::Down { why } => format!("DOWN, its doors stand open: {why}"),
+        GuardStatus::Up { rebuilt } => format!("up, built again {rebuilt} times"),
+        GuardStatus::Failed { why } => format!("FAILED: {why}"),
+    }
+}

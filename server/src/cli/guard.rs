@@ -1,0 +1,93 @@
+//! `knock-spad guard`: the nftables table that shuts the doors.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Subcommand;
+use knock_spa_proto::control::{self as messages};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{daemon, load_config, terminal};
+use crate::config::settings::Paths;
+use crate::control::{self, AskError};
+use crate::guard_mark::{self, Mark, MarkError};
+use crate::nft::{Guard, NftError, Shown};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what the kernel holds: guarded ports, openings, dropped packets.
+    Show,
+    /// Install the guard, and keep it from now on.
+    Confirm,
+    /// Remove the guard: its doors stand open, and no daemon installs it again before `confirm`.
+    Remove,
+}
+
+pub(super) fn run(config: &Path, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Show => show(),
+        Command::Confirm => {
+            let paths = load_config(config)?.settings.paths;
+            terminal::say(daemon::done(daemon::ask(&paths, messages::Command::GuardConfirm)?)?)
+        }
+        Command::Remove => remove(config),
+    }
+}
+
+fn show() -> Result<(), Failure> {
+    match connect()?.show()? {
+        Some(shown) => terminal::say(words(&shown)),
+        None => terminal::say("the guard is not installed: no port is shut by knock-spa"),
+    }
+}
+
+fn words(shown: &Shown) -> String {
+    let doors = shown.doors.iter().map(|(port, left)| format!("shut {port}{}", span_words(*left)));
+    let open = shown.open.iter().map(|(element, left)| format!("open {element}{}", span_words(*left)));
+    let dropped = [format!("{} packets dropped", shown.dropped)];
+    doors.chain(open).chain(dropped).collect::<Vec<_>>().join("\n")
+}
+
+fn span_words(left: Option<Duration>) -> String {
+    left.map_or_else(String::new, |left| format!(", {} s more", left.as_secs()))
+}
+
+/// Also where no daemon runs, and where the configuration is broken: it is the way out.
+fn remove(config: &Path) -> Result<(), Failure> {
+    let paths = load_config(config).map_or_else(
+        |failure| {
+            terminal::note(format_args!("warning: {}", failure.message));
+            Paths::default()
+        },
+        |config| config.settings.paths,
+    );
+    match control::ask(&paths.runtime, messages::Command::GuardRemove) {
+        Ok(reply) => terminal::say(daemon::done(reply)?),
+        Err(AskError::NoDaemon(_)) => {
+            connect()?.remove()?;
+            guard_mark::write(&paths.state, Mark::Removed)?;
+            terminal::say("the guard is removed: its doors stand open")
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn connect() -> Result<Guard, Failure> {
+    Guard::connect()
+        .map_err(|error| Failure::new(Exit::System, format_args!("can't reach nftables: {error}")))
+}
+
+impl From<NftError> for Failure {
+    fn from(error: NftError) -> Self {
+        Self::new(Exit::Permission, error)
+    }
+}
+
+impl From<MarkError> for Failure {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::File(error) => error.into(),
+            MarkError::Unknown(_) => Self::new(Exit::Data, error),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Processes: the listener, and the administrator's commands.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{ExitStatus, Stdio};
+
+use knock_spa_engine::admit::effect::{Ended, Job, JobId};
+use knock_spa_engine::command::Rendered;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use super::channel;
+
+/// The hidden word of the command line that makes this program the listener.
+pub const LISTENER_WORD: &str = "listener";
+
+/// The environment that is not handed on: it is between systemd and the daemon.
+const PRIVATE: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS"];
+
+/// A listener that was started.
+#[derive(Debug)]
+pub struct Started {
+    /// The keeper's end of the channel.
+    pub end: OwnedFd,
+    /// The process, where it is one of its own.
+    pub process: Option<Child>,
+}
+
+/// Starts the product's listener: this program again, with its end of the channel for standard input, and with
+/// nothing else that is open here.
+///
+/// # Errors
+/// What the system said.
+pub fn start_listener() -> io::Result<Started> {
+    let (ours, theirs) = channel::pair()?;
+    let mut command = new_command("/proc/self/exe");
+    command.arg0("knock-spad").arg(LISTENER_WORD).env_clear().current_dir("/").kill_on_drop(true);
+    command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
+    Ok(Started { end: ours, process: Some(command.spawn()?) })
+}
+
+/// Runs a command of the administrator to its end, in a process group of its own; kills the group where it takes too
+/// long.
+pub async fn run(job: Job) -> (JobId, Ended) {
+    let ended = match spawn(&job.command) {
+        Ok(mut child) => match tokio::time::timeout(job.timeout, child.wait()).await {
+            Ok(status) => status.map_or(Ended::NotStarted, ended),
+            Err(_elapsed) => {
+                kill(&mut child).await;
+                Ended::TimedOut
+            }
+        },
+        Err(error) => {
+            tracing::error!(event = "command-not-started", door = %job.door, %error);
+            Ended::NotStarted
+        }
+    };
+    (job.id, ended)
+}
+
+fn spawn(rendered: &Rendered) -> io::Result<Child> {
+    let (program, arguments) = rendered.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = new_command(program);
+    command.args(arguments).envs(rendered.environment.iter().map(|(name, value)| (name, value)));
+    PRIVATE.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command.process_group(0).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    command.spawn()
+}
+
+async fn kill(child: &mut Child) {
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(Err(error)) = group.map(|group| kill_process_group(group, Signal::KILL)) {
+        tracing::warn!(event = "command-not-killed", %error);
+    }
+    if let Err(error) = child.wait().await {
+        tracing::warn!(event = "command-not-reaped", %error);
+    }
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    status.code().map_or(Ended::Killed, Ended::Status)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the module that runs processes")]
+fn new_command(program: &str) -> Command {
+    Command::new(program)
+}

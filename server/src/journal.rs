@@ -1,0 +1,353 @@
+//! The journal: what the keeper must not forget, in one file that is only appended to.
+//!
+//! A header line names the format. Each record is its length (four bytes, big endian), a checksum (the first eight
+//! bytes of SHA-256 over length and payload) and the payload. Room behind the last record is zeros, set aside in
+//! advance. What was only half written when the power went was never acted upon and is cut; damage before intact
+//! records means that marks may be missing, and is told apart so that the caller can refuse what might be a replay.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use knock_spa_engine::admit::record::Record;
+use ring::digest::{SHA256, digest};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+
+/// The first bytes of the file.
+const HEADER: &[u8] = b"knock-spa-journal-v1\n";
+
+/// Bytes of SHA-256 that are kept: against accidents, not against a writer of the file, who is root.
+const CHECKSUM: usize = 8;
+
+/// The longest payload: a request opens ten ports for two addresses at most, each with a command's text.
+const MAX_PAYLOAD: usize = 1 << 20;
+
+/// The longest file that is read: [`BLOATED`] is rewritten long before.
+const MAX_FILE: u64 = 256 << 20;
+
+/// A file that is longer is rewritten from the state when the chance comes.
+const BLOATED: u64 = 8 << 20;
+
+/// Room is set aside in steps of this, so that making a record durable seldom changes the file's size.
+const ROOM: u64 = 1 << 20;
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another keeper has it.
+    #[error("{} is in use: another knock-spad runs with this state", .0.display())]
+    InUse(PathBuf),
+    /// The file is of another kind or version.
+    #[error("{} is no journal that this version reads", .0.display())]
+    NotAJournal(PathBuf),
+    /// The file is longer than any that is written here.
+    #[error("{} is too long to be a journal", .0.display())]
+    TooLong(PathBuf),
+    /// The system refused.
+    #[error("can't use {}: {error}", path.display())]
+    System {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl JournalError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::System { path: path.to_owned(), error }
+    }
+}
+
+/// The right to use a journal: held by one process at a time.
+#[derive(Debug)]
+pub struct Lock {
+    directory: PathBuf,
+    _file: File,
+}
+
+/// What was found in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// There was none.
+    Absent,
+    /// Every record is intact.
+    Whole,
+    /// The last record was half written, and cut.
+    TornTail,
+    /// There is damage before intact records, which are lost; the file was set aside under another name.
+    Damaged,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Where the next record goes.
+    end: u64,
+    /// How far room is set aside.
+    room: u64,
+    /// Records that are not written yet.
+    pending: Vec<u8>,
+}
+
+impl Lock {
+    /// Takes the lock of the state in `directory`.
+    ///
+    /// # Errors
+    /// [`JournalError::InUse`] where another process has it; [`JournalError::System`].
+    pub fn take(directory: &Path) -> Result<Self, JournalError> {
+        let path = directory.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.map_err(JournalError::at(&path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { directory: directory.to_owned(), _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse(directory.to_owned())),
+            Err(error) => Err(JournalError::at(&path)(error.into())),
+        }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.directory.join("journal")
+    }
+
+    /// Reads what the journal holds, and sets a damaged file aside.
+    ///
+    /// # Errors
+    /// Every [`JournalError`] but [`JournalError::InUse`].
+    pub fn read(&self) -> Result<(Vec<Record>, Condition), JournalError> {
+        let path = self.journal();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((Vec::new(), Condition::Absent));
+            }
+            Err(error) => return Err(JournalError::at(&path)(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(&path))?;
+        if bytes.len() as u64 >= MAX_FILE {
+            return Err(JournalError::TooLong(path));
+        }
+        let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.clone()))?;
+        let (records, condition) = parse(body);
+        if condition == Condition::Damaged {
+            let aside = self.free_name();
+            std::fs::rename(&path, &aside).map_err(JournalError::at(&aside))?;
+        }
+        Ok((records, condition))
+    }
+
+    /// A name for a damaged file that nothing else has.
+    fn free_name(&self) -> PathBuf {
+        let names = (1..=u32::MAX).map(|number| self.directory.join(format!("journal.damaged-{number}")));
+        names
+            .into_iter()
+            .find(|name| !name.exists())
+            .unwrap_or_else(|| self.directory.join("journal.damaged"))
+    }
+
+    /// Begins a new journal with these records, in place of what there is: durable when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError::System`]; the old file is in place then.
+    pub fn create(&self, records: &[Record]) -> Result<Journal, JournalError> {
+        let path = self.journal();
+        self.try_create(&path, records).map_err(JournalError::at(&path))
+    }
+
+    fn try_create(&self, path: &Path, records: &[Record]) -> io::Result<Journal> {
+        let new = self.directory.join("journal.new");
+        let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        let mut journal = Journal { path: path.to_owned(), file, end: 0, room: 0, pending: HEADER.to_vec() };
+        records.iter().for_each(|record| journal.append(record));
+        journal.write_pending()?;
+        journal.file.sync_all()?;
+        std::fs::rename(&new, path)?;
+        File::open(&self.directory)?.sync_all()?;
+        Ok(journal)
+    }
+}
+
+impl Journal {
+    /// Adds a record, to be written with the next [`Self::sync`].
+    pub fn append(&mut self, record: &Record) {
+        let payload = record.encode();
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+        self.pending.extend(length);
+        self.pending.extend(checksum(length, &payload));
+        self.pending.extend(payload);
+    }
+
+    /// Makes every record that was added durable.
+    ///
+    /// # Errors
+    /// What the system said. What the file holds then is unknown: begin a new one with [`Lock::create`].
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.write_pending()?;
+        self.file.sync_data()
+    }
+
+    /// Hands every record that was added to the system, which keeps it through our end, not through its own.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.write_pending()
+    }
+
+    fn write_pending(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let end = self.end.saturating_add(self.pending.len() as u64);
+        if end > self.room {
+            self.set_aside(end.saturating_add(ROOM))?;
+        }
+        self.file.write_all_at(&self.pending, self.end)?;
+        self.end = end;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn set_aside(&mut self, room: u64) -> io::Result<()> {
+        match fallocate(&self.file, FallocateFlags::empty(), 0, room) {
+            // A file system that cannot set room aside still stores.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {
+                self.room = room;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the file has grown so long that a new one is due.
+    #[must_use]
+    pub const fn is_bloated(&self) -> bool {
+        self.end > BLOATED
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn checksum(length: [u8; 4], payload: &[u8]) -> [u8; CHECKSUM] {
+    let digest = digest(&SHA256, &[&length[..], payload].concat());
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+/// The records up to the first that is not intact, and what that one means.
+fn parse(mut bytes: &[u8]) -> (Vec<Record>, Condition) {
+    let mut records = Vec::new();
+    while let Some((record, rest)) = split_record(bytes) {
+        records.push(record);
+        bytes = rest;
+    }
+    let condition = if bytes.iter().all(|byte| *byte == 0) {
+        Condition::Whole
+    } else if (1..bytes.len()).any(|at| bytes.get(at..).is_some_and(|tail| split_record(tail).is_some())) {
+        Condition::Damaged
+    } else {
+        Condition::TornTail
+    };
+    (records, condition)
+}
+
+fn split_record(bytes: &[u8]) -> Option<(Record, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (sum, rest) = rest.split_first_chunk::<CHECKSUM>()?;
+    let len =
+        usize::try_from(u32::from_be_bytes(*length)).ok().filter(|len| (1..=MAX_PAYLOAD).contains(len))?;
+    let (payload, rest) = rest.split_at_checked(len)?;
+    if checksum(*length, payload) != *sum {
+        return None;
+    }
+    Some((Record::decode(payload)?, rest))
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
+mod tests {
+    use knock_spa_engine::admit::opening::OpeningId;
+
+    use super::*;
+
+    fn records(count: u64) -> Vec<Record> {
+        (1..=count).map(|id| Record::Closing(OpeningId(id))).collect()
+    }
+
+    /// The bytes of a journal of these records, without the room behind them.
+    fn written(directory: &Path, records: &[Record]) -> (Lock, Vec<u8>) {
+        let lock = Lock::take(directory).unwrap();
+        let journal = lock.create(records).unwrap();
+        let mut bytes = std::fs::read(journal.path()).unwrap();
+        bytes.truncate(usize::try_from(journal.end).unwrap());
+        (lock, bytes)
+    }
+
+    #[test]
+    fn what_is_synced_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        assert_eq!(lock.read().unwrap(), (Vec::new(), Condition::Absent));
+        let mut journal = lock.create(&records(2)).unwrap();
+        journal.append(&Record::Closing(OpeningId(3)));
+        journal.sync().unwrap();
+        assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
+    }
+
+    #[test]
+    fn one_process_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let _lock = Lock::take(directory.path()).unwrap();
+        assert!(matches!(Lock::take(directory.path()), Err(JournalError::InUse(_))));
+    }
+
+    #[test]
+    fn a_tail_torn_at_any_byte_is_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, whole) = written(directory.path(), &records(3));
+        let two = written_len(2);
+        for len in two..whole.len() {
+            let mut torn = whole[..len].to_vec();
+            torn.resize(whole.len() + 100, 0);
+            std::fs::write(lock.journal(), torn).unwrap();
+            let (read, condition) = lock.read().unwrap();
+            assert_eq!(read, records(2), "{len}");
+            assert_ne!(condition, Condition::Damaged, "{len}");
+        }
+    }
+
+    fn written_len(count: u64) -> usize {
+        let payload = Record::Closing(OpeningId(1)).encode().len();
+        HEADER.len() + usize::try_from(count).unwrap() * (4 + CHECKSUM + payload)
+    }
+
+    #[test]
+    fn damage_before_intact_records_is_told_and_set_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, whole) = written(directory.path(), &records(4));
+        for at in written_len(1)..written_len(2) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x40;
+            std::fs::write(lock.journal(), damaged).unwrap();
+            assert_eq!(lock.read().unwrap(), (records(1), Condition::Damaged), "{at}");
+            assert_eq!(lock.read().unwrap().1, Condition::Absent, "it was set aside");
+        }
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        for text in ["", "knock-spa-journal-v2\n", "rubbish"] {
+            std::fs::write(lock.journal(), text).unwrap();
+            assert!(matches!(lock.read(), Err(JournalError::NotAJournal(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The listener, seen from the keeper: started, given orders, heard, and started again when it is gone.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use knock_spa_engine::watch::Orders;
+use knock_spa_proto::control::ListenerStatus;
+use knock_spa_proto::report::{Counters, REPORT_LEN, Report};
+use knock_spa_proto::time::BootTime;
+use tokio::process::Child;
+
+use super::in_a_while;
+use crate::io::channel::Channel;
+use crate::io::notify;
+use crate::io::process::Started;
+
+/// A listener that does not take new orders for so long is replaced.
+const ORDERS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What comes from the listener.
+pub(super) enum Heard {
+    Report(Box<Report>),
+    /// It is gone, or talks nonsense.
+    Lost(String),
+}
+
+pub(super) struct Listening<L> {
+    start: L,
+    channel: Option<Channel>,
+    process: Option<Child>,
+    generation: u32,
+    ready: bool,
+    restarts: u64,
+    /// Failures in a row.
+    failures: u32,
+    restart_at: Option<BootTime>,
+    counters: Counters,
+    /// What the listeners before this one counted.
+    before: Counters,
+}
+
+impl<L: FnMut() -> io::Result<Started>> Listening<L> {
+    pub(super) fn new(start: L) -> Self {
+        Self {
+            start,
+            channel: None,
+            process: None,
+            generation: 0,
+            ready: false,
+            restarts: 0,
+            failures: 0,
+            restart_at: None,
+            counters: Counters::default(),
+            before: Counters::default(),
+        }
+    }
+
+    /// Starts a listener; whether there is one to give orders to.
+    pub(super) fn start(&mut self, now: BootTime) -> bool {
+        self.restart_at = None;
+        let started = (self.start)().and_then(|started| Ok((Channel::new(started.end)?, started.process)));
+        match started {
+            Ok((channel, process)) => {
+                (self.channel, self.process) = (Some(channel), process);
+                true
+            }
+            Err(error) => {
+                tracing::error!(event = "listener-failed", %error);
+                self.try_later(now);
+                false
+            }
+        }
+    }
+
+    fn try_later(&mut self, now: BootTime) {
+        self.restart_at = Some(in_a_while(now, self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.restarts = self.restarts.saturating_add(1);
+    }
+
+    pub(super) fn next_generation(&mut self) -> u32 {
+        self.generation = self.generation.wrapping_add(1);
+        self.generation
+    }
+
+    pub(super) async fn hand_over(&mut self, orders: &Orders, sockets: &[OwnedFd], now: BootTime) {
+        let Some(channel) = &self.channel else { return };
+        self.ready = false;
+        let handed = tokio::time::timeout(ORDERS_PATIENCE, channel.hand_over(orders, sockets)).await;
+        match handed {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.lose(&error.to_string(), now).await,
+            Err(_elapsed) => self.lose("it takes no orders", now).await,
+        }
+    }
+
+    /// Waits for a report, for ever where there is no listener.
+    pub(super) async fn hear(&self) -> Heard {
+        let Some(channel) = &self.channel else { return std::future::pending().await };
+        let mut record = [0; REPORT_LEN + 1];
+        heard(channel.receive(&mut record).await, &record)
+    }
+
+    /// A report that is there already.
+    pub(super) fn hear_waiting(&self) -> Option<Heard> {
+        let channel = self.channel.as_ref()?;
+        let mut record = [0; REPORT_LEN + 1];
+        match channel.try_receive(&mut record) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            received => Some(heard(received, &record)),
+        }
+    }
+
+    pub(super) fn handle_ready(&mut self, generation: u32) {
+        if generation == self.generation && !self.ready {
+            self.ready = true;
+            self.failures = 0;
+            notify::ready();
+            tracing::info!(event = "listening", generation);
+        }
+    }
+
+    pub(super) const fn handle_counters(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    /// Lets go of a listener that is lost, and sees to another.
+    pub(super) async fn lose(&mut self, why: &str, now: BootTime) {
+        tracing::error!(event = "listener-lost", why);
+        self.dismiss().await;
+        self.try_later(now);
+    }
+
+    /// Ends the listener.
+    pub(super) async fn dismiss(&mut self) {
+        self.channel = None;
+        self.ready = false;
+        self.before = self.counted();
+        self.counters = Counters::default();
+        if let Some(mut process) = self.process.take()
+            && let Err(error) = process.kill().await
+        {
+            tracing::error!(event = "listener-lost", %error);
+        }
+    }
+
+    pub(super) const fn restart_at(&self) -> Option<BootTime> {
+        self.restart_at
+    }
+
+    /// What all listeners have counted.
+    pub(super) fn counted(&self) -> Counters {
+        Counters {
+            received: self.before.received.saturating_add(self.counters.received),
+            dh: self.before.dh.saturating_add(self.counters.dh),
+            refused: self.before.refused.plus(&self.counters.refused),
+        }
+    }
+
+    pub(super) const fn status(&self) -> ListenerStatus {
+        ListenerStatus { ready: self.ready, restarts: self.restarts }
+    }
+}
+
+fn heard(received: io::Result<Option<usize>>, record: &[u8]) -> Heard {
+    match received {
+        Ok(Some(len)) => match Report::decode(record.get(..len).unwrap_or_default()) {
+            Ok(report) => Heard::Report(Box::new(report)),
+            Err(error) => Heard::Lost(error.to_string()),
+        },
+        Ok(None) => Heard::Lost("it has ended".into()),
+        Err(error) => Heard::Lost(error.to_string()),
+    }
+}

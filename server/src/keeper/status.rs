@@ -1,0 +1,81 @@
+//! What the keeper tells of itself.
+
+use std::io;
+
+use knock_spa_engine::rules::{Action, Door};
+use knock_spa_proto::control::{
+    Counters, DoorStatus, FailingCloses, Health, OpeningStatus, RefusalStatus, Status,
+};
+use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::time::UnixTime;
+
+use super::Keeper;
+use crate::io::clock;
+use crate::io::process::Started;
+
+impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
+    pub(super) fn status(&self) -> Status {
+        let openings: Vec<OpeningStatus> = self.openings().collect();
+        let doors = self.admit.rules().doors().map(|door| door_status(door, &openings)).collect();
+        let (retried, need_attention) = self.admit.failing_closes();
+        Status {
+            doors,
+            openings,
+            counters: self.counters(),
+            refusals: self.refusals().collect(),
+            listener: self.listening.status(),
+            guard: self.wall.status(),
+            journal: if self.admit.journal_failed() { Health::Failed } else { Health::Good },
+            failing_closes: FailingCloses { retried, need_attention },
+            clients: self.admit.rules().clients().count(),
+        }
+    }
+
+    fn openings(&self) -> impl Iterator<Item = OpeningStatus> {
+        self.admit.openings(clock::now().boot).map(|opening| OpeningStatus {
+            door: opening.door.to_string(),
+            ports: opening.ports.iter().map(ToString::to_string).collect(),
+            address: opening.address.to_string(),
+            by: opening.by,
+            since: seconds(opening.since),
+            left: opening.left.map(|left| left.as_secs()),
+        })
+    }
+
+    fn counters(&self) -> Counters {
+        let counted = self.listening.counted();
+        let refused = counted.refused.plus(self.admit.refused());
+        Counters {
+            received: counted.received,
+            key_agreements: counted.dh,
+            accepted: self.admit.accepted(),
+            refused: Refusal::ALL.map(|refusal| (refusal.name().into(), refused.of(refusal))).into(),
+        }
+    }
+
+    fn refusals(&self) -> impl Iterator<Item = RefusalStatus> {
+        self.admit.latest_refusals().map(|refused| RefusalStatus {
+            at: seconds(refused.at),
+            reason: refused.refusal.to_string(),
+            from: refused.from.to_string(),
+            client: refused.client.clone(),
+        })
+    }
+}
+
+fn door_status(door: &Door, openings: &[OpeningStatus]) -> DoorStatus {
+    let name = door.name.to_string();
+    DoorStatus {
+        open: openings.iter().filter(|opening| opening.door == name).count(),
+        name,
+        ports: door.ports.iter().map(ToString::to_string).collect(),
+        action: match &door.action {
+            Action::Guard => "guard".into(),
+            Action::Command(_) => "command".into(),
+        },
+    }
+}
+
+const fn seconds(time: UnixTime) -> u64 {
+    time.as_nanos() / 1_000_000_000
+}

@@ -1,0 +1,209 @@
+//! The guard, seen from the keeper: whether it should stand, and that it does.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use knock_spa_engine::rules::Action;
+use knock_spa_proto::control::GuardStatus;
+use knock_spa_proto::element::Element;
+use knock_spa_proto::port::{ServicePort, Transport};
+use knock_spa_proto::time::BootTime;
+
+use super::in_a_while;
+use crate::config::settings::{GuardStart, Settings};
+use crate::guard_mark::{self, Mark};
+use crate::io::clock;
+use crate::io::readiness::Watched;
+use crate::nft::{self, Guard, NftError, Ruleset, RulesetWatch};
+
+/// An element and how long it is to stay; `None` is for ever.
+type Opened = (Element, Option<Duration>);
+
+pub(super) struct Wall {
+    state: PathBuf,
+    /// Present from the first time that it had to stand.
+    standing: Option<Standing>,
+    status: GuardStatus,
+    rebuilt: u64,
+    failures: u32,
+    retry_at: Option<BootTime>,
+}
+
+struct Standing {
+    guard: Guard,
+    watch: RulesetWatch,
+    readable: Watched,
+}
+
+impl Standing {
+    fn new() -> Result<Self, NftError> {
+        let guard = Guard::connect()?;
+        let watch = guard.watch()?;
+        let readable = Watched::new(watch.as_fd().try_clone_to_owned()?)?;
+        Ok(Self { guard, watch, readable })
+    }
+}
+
+impl Wall {
+    pub(super) fn new(state: &Path) -> Self {
+        Self {
+            state: state.to_owned(),
+            standing: None,
+            status: GuardStatus::NotNeeded,
+            rebuilt: 0,
+            failures: 0,
+            retry_at: None,
+        }
+    }
+
+    /// Makes the kernel's rules what they should be: with these elements, or gone.
+    pub(super) fn build(&mut self, settings: &Settings, open: Vec<Opened>) {
+        self.retry_at = None;
+        self.status = match self.wanted(settings) {
+            Ok(()) => match self.install(settings, open) {
+                Ok(()) => {
+                    self.failures = 0;
+                    GuardStatus::Up { rebuilt: self.rebuilt }
+                }
+                Err(error) => self.failed(&error),
+            },
+            Err(down) => {
+                self.take_down();
+                down
+            }
+        };
+    }
+
+    /// Whether the guard should stand; if not, why.
+    fn wanted(&self, settings: &Settings) -> Result<(), GuardStatus> {
+        if !settings.has_guard() {
+            return Err(GuardStatus::NotNeeded);
+        }
+        let down = |why: &str| Err(GuardStatus::Down { why: why.into() });
+        match (guard_mark::read(&self.state), settings.guard.start) {
+            (Ok(Some(Mark::Removed)), _) => down(
+                "it was removed by `knock-spad guard remove`; `knock-spad guard confirm` installs it again",
+            ),
+            (Ok(None), GuardStart::Confirmed) => down("`knock-spad guard confirm` installs it"),
+            // Where the mark cannot be read, doors stay shut: `trusted` is the way in.
+            (Ok(Some(Mark::Confirmed)), _) | (_, GuardStart::On) | (Err(_), GuardStart::Confirmed) => Ok(()),
+        }
+    }
+
+    fn install(&mut self, settings: &Settings, open: Vec<Opened>) -> Result<(), NftError> {
+        if self.standing.is_none() {
+            self.standing = Some(Standing::new()?);
+        }
+        let Some(standing) = &mut self.standing else { return Ok(()) };
+        let doors = guarded(settings);
+        let kept = nft::established(&doors)?;
+        let trusted = settings.guard.trusted.clone();
+        standing.guard.install(&Ruleset { doors, doors_until: None, trusted, open, kept })
+    }
+
+    /// Our own table does not stay behind where no door needs it any more.
+    fn take_down(&mut self) {
+        let removed = match &mut self.standing {
+            Some(standing) => standing.guard.remove(),
+            None => Guard::connect().map_err(NftError::from).and_then(|mut guard| guard.remove()),
+        };
+        self.standing = None;
+        if let Err(error) = removed {
+            // Without the right to change it there is no table of ours either, unless another user made it.
+            tracing::debug!(event = "guard-not-removed", %error);
+        }
+    }
+
+    fn failed(&mut self, error: &NftError) -> GuardStatus {
+        tracing::error!(event = "guard-failed", %error);
+        self.retry_at = Some(in_a_while(clock::now().boot, self.failures));
+        self.failures = self.failures.saturating_add(1);
+        GuardStatus::Failed { why: error.to_string() }
+    }
+
+    /// Builds the guard again after somebody else has removed it.
+    pub(super) fn rebuild(&mut self, settings: &Settings, open: Vec<Opened>) {
+        self.rebuilt = self.rebuilt.saturating_add(1);
+        self.build(settings, open);
+        tracing::warn!(event = "guard-rebuilt", "somebody removed the guard's table, and it is there again");
+    }
+
+    /// Sets these elements; false where only building the guard anew can help.
+    pub(super) fn open(&mut self, elements: &[Opened]) -> bool {
+        self.change(|guard| guard.open(elements))
+    }
+
+    /// Removes these elements; false where only building the guard anew can help.
+    pub(super) fn close(&mut self, elements: &[Element]) -> bool {
+        self.change(|guard| guard.close(elements))
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Guard) -> Result<(), NftError>) -> bool {
+        let Some(standing) = &mut self.standing else { return true };
+        match change(&mut standing.guard) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(event = "guard-failed", %error);
+                false
+            }
+        }
+    }
+
+    /// Waits until somebody else has removed the guard; for ever where it does not stand.
+    pub(super) async fn touched(&mut self) {
+        let Some(Standing { watch, readable, .. }) = &mut self.standing else {
+            return std::future::pending().await;
+        };
+        let lost = readable.read(|_| match watch.lost()? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        if let Err(error) = lost.await {
+            // Building it again makes a new watch as well.
+            tracing::error!(event = "guard-watch-failed", %error);
+            self.standing = None;
+        }
+    }
+
+    pub(super) const fn retry_at(&self) -> Option<BootTime> {
+        self.retry_at
+    }
+
+    /// Installs the guard, and notes durably that it is to stand.
+    pub(super) fn confirm(&mut self, settings: &Settings, open: Vec<Opened>) -> Result<String, String> {
+        guard_mark::write(&self.state, Mark::Confirmed).map_err(|error| error.to_string())?;
+        self.build(settings, open);
+        match &self.status {
+            GuardStatus::Failed { why } | GuardStatus::Down { why } => Err(why.clone()),
+            GuardStatus::NotNeeded => Ok("no door needs the guard; it is confirmed for those to come".into()),
+            GuardStatus::Up { .. } => Ok("the guard is up, and stays".into()),
+        }
+    }
+
+    /// Removes the guard, and notes durably that it is not to stand.
+    pub(super) fn remove(&mut self) -> Result<String, String> {
+        guard_mark::write(&self.state, Mark::Removed).map_err(|error| error.to_string())?;
+        self.retry_at = None;
+        let removed = Guard::connect().map_err(NftError::from).and_then(|mut guard| guard.remove());
+        removed.map_err(|error| error.to_string())?;
+        self.standing = None;
+        let why = "it was removed by `knock-spad guard remove`; `knock-spad guard confirm` installs it again";
+        self.status = GuardStatus::Down { why: why.into() };
+        tracing::warn!(event = "guard-removed");
+        Ok("the guard is removed: its doors stand open".into())
+    }
+
+    pub(super) fn status(&self) -> GuardStatus {
+        self.status.clone()
+    }
+}
+
+/// The ports that the guard shuts: those of its doors, and the SPA port, so that not even the kernel answers there.
+fn guarded(settings: &Settings) -> BTreeSet<ServicePort> {
+    let doors = settings.doors.iter().filter(|door| door.action == Action::Guard);
+    let spa = ServicePort { transport: Transport::Udp, port: settings.listen.spa_port };
+    doors.flat_map(|door| door.ports.iter().copied()).chain([spa]).collect()
+}

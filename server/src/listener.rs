@@ -1,0 +1,170 @@
+//! The listener: the process that reads hostile bytes, and holds nothing but sockets and the keys to read packets.
+//!
+//! It gets everything from the keeper over the channel at its standard input, and opens nothing itself. When the
+//! keeper is gone, so is it.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use knock_spa_engine::watch::Watch;
+use knock_spa_proto::report::{Counters, Report};
+use knock_spa_proto::time::{BootTime, Now};
+use rustix::net::{RecvFlags, recv};
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+use crate::io::channel::{Channel, HandOver};
+use crate::io::clock;
+use crate::io::readiness::Watched;
+use crate::io::timer::Timer;
+
+/// Packets that are read in a row before the reports go out, so that a flood does not hold up what is honest.
+const BATCH: usize = 64;
+
+/// Counters are told at most this often: soon enough for a person, seldom enough for a flood.
+const COUNTERS_EVERY: Duration = Duration::from_millis(100);
+
+/// The longest packet that is delivered.
+const PACKET: usize = 2048;
+
+/// Runs the listener on its end of the channel, until the keeper closes its own.
+///
+/// # Errors
+/// What the system said: the keeper starts another listener then.
+pub async fn run(end: OwnedFd) -> io::Result<()> {
+    let channel = Channel::new(end)?;
+    let Some(first) = channel.receive_hand_over().await? else { return Ok(()) };
+    let mut listener = Listener {
+        watch: Watch::new(first.orders, clock::now()),
+        sockets: watched(first.sockets)?,
+        channel,
+        told: Counters::default(),
+        told_at: BootTime::ZERO,
+        timer: Timer::new()?,
+    };
+    listener.run().await
+}
+
+/// Takes the standard input as the channel, and sees to it that the process ends with its parent.
+///
+/// # Errors
+/// What the system said.
+pub fn inherit() -> io::Result<OwnedFd> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let end = io::stdin().as_fd().try_clone_to_owned()?;
+    let flags = rustix::fs::fcntl_getfl(&end)?;
+    rustix::fs::fcntl_setfl(&end, flags | rustix::fs::OFlags::NONBLOCK)?;
+    Ok(end)
+}
+
+struct Listener {
+    watch: Watch,
+    channel: Channel,
+    sockets: Vec<Watched>,
+    told: Counters,
+    told_at: BootTime,
+    timer: Timer,
+}
+
+enum Wake {
+    /// The keeper has new orders, or is gone.
+    Orders(io::Result<Option<HandOver>>),
+    /// It is time to tell the counters.
+    Counters(io::Result<()>),
+    /// Packets were read, or a socket failed.
+    Packets(io::Result<()>),
+    /// There is nothing cheaper to do than a DH.
+    Work,
+}
+
+impl Listener {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            self.report().await?;
+            match self.wake().await {
+                Wake::Orders(Ok(Some(hand_over))) => self.obey(hand_over)?,
+                Wake::Orders(Ok(None)) => return Ok(()),
+                Wake::Orders(Err(error)) => return Err(error),
+                Wake::Counters(result) => result?,
+                // A flood of cheap packets does not starve those that wait for their DH: each batch is followed by one.
+                Wake::Packets(result) => {
+                    result?;
+                    self.watch.work(clock::now());
+                }
+                Wake::Work => self.watch.work(clock::now()),
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let has_work = self.watch.has_work();
+        let (watch, sockets) = (&mut self.watch, &self.sockets);
+        tokio::select! {
+            biased;
+            orders = self.channel.receive_hand_over() => Wake::Orders(orders),
+            result = self.timer.expired() => Wake::Counters(result),
+            result = poll_fn(|context| poll_packets(watch, sockets, context)) => Wake::Packets(result),
+            () = std::future::ready(()), if has_work => Wake::Work,
+        }
+    }
+
+    fn obey(&mut self, hand_over: HandOver) -> io::Result<()> {
+        self.sockets = watched(hand_over.sockets)?;
+        self.watch.handle_orders(hand_over.orders);
+        Ok(())
+    }
+
+    /// Sends what is to be told.
+    async fn report(&mut self) -> io::Result<()> {
+        while let Some(report) = self.watch.poll_report() {
+            self.channel.send(&report.encode()).await?;
+        }
+        let counters = *self.watch.counters();
+        if counters == self.told {
+            return Ok(());
+        }
+        let now = clock::now().boot;
+        let due = self.told_at.saturating_add(COUNTERS_EVERY);
+        if now < due {
+            return self.timer.set(Some(due));
+        }
+        (self.told, self.told_at) = (counters, now);
+        self.channel.send(&Report::Counters(counters).encode()).await
+    }
+}
+
+fn watched(sockets: Vec<OwnedFd>) -> io::Result<Vec<Watched>> {
+    sockets.into_iter().map(Watched::new).collect()
+}
+
+/// Ready once packets were read from any socket.
+fn poll_packets(watch: &mut Watch, sockets: &[Watched], context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let now = clock::now();
+    let mut outcome = Poll::Pending;
+    for socket in sockets {
+        match socket.poll_read(context, |socket| read_batch(watch, socket, now)) {
+            // An interface that went down says so once, and goes on when it is up again.
+            Poll::Ready(Err(error)) if error.raw_os_error() != Some(libc::ENETDOWN) => {
+                return Poll::Ready(Err(error));
+            }
+            Poll::Ready(_) => outcome = Poll::Ready(Ok(())),
+            Poll::Pending => {}
+        }
+    }
+    outcome
+}
+
+/// Reads packets until there are none or the batch is full; `WouldBlock` where there was none at all.
+fn read_batch(watch: &mut Watch, socket: BorrowedFd<'_>, now: Now) -> io::Result<()> {
+    let mut packet = [0; PACKET];
+    for read in 0..BATCH {
+        match recv(socket, &mut packet, RecvFlags::DONTWAIT) {
+            Ok((len, _)) => watch.handle_packet(packet.get(..len).unwrap_or_default(), now),
+            Err(rustix::io::Errno::WOULDBLOCK) if read > 0 => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
