@@ -51,10 +51,12 @@ impl DhQueue {
         self.remove(0)
     }
 
-    /// Takes the oldest packet of the prefix that holds most.
+    /// Takes the oldest packet of a prefix that holds most. Where several hold as much, the oldest packet decides
+    /// and not the prefix: sources are free to choose, and a flood from many must not always displace the same one.
     fn displace(&mut self) -> Option<Waiting> {
-        let (most, _) = self.held.iter().max_by_key(|(_, count)| **count)?;
-        let index = self.waiting.iter().position(|waiting| Prefix::of(waiting.from) == *most)?;
+        let most = self.held.values().max()?;
+        let holds_most = |waiting: &Waiting| self.held.get(&Prefix::of(waiting.from)) == Some(most);
+        let index = self.waiting.iter().position(holds_most)?;
         self.remove(index)
     }
 
