@@ -76,6 +76,7 @@ impl Watch {
         self.keys = orders.secrets.into_iter().map(live).collect();
         self.spa_port = orders.spa_port;
         self.window = orders.window;
+        self.duplicates.set_window(orders.window);
         self.own = orders.own.into_iter().collect();
         self.tracker.replace_doors(orders.doors);
         self.reports.push_back(Report::Ready { generation: orders.generation });

@@ -28,6 +28,11 @@ impl Duplicates {
         Self { young: BTreeSet::new(), old: BTreeSet::new(), since: now, lifetime: window.saturating_mul(2) }
     }
 
+    /// Changes the window; what is remembered stays.
+    pub(super) const fn set_window(&mut self, window: Duration) {
+        self.lifetime = window.saturating_mul(2);
+    }
+
     pub(super) fn contains(&self, tag: &Tag) -> bool {
         self.young.contains(tag) || self.old.contains(tag)
     }
