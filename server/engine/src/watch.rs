@@ -162,3 +162,7 @@ impl Watch {
         &self.counters
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
+mod tests;
