@@ -18,7 +18,7 @@ pub(crate) struct Options {
     /// The server's line: adds the host, or renews the key of a known one. Without it, asks on a terminal, or
     /// reads standard input
     line: Vec<String>,
-    /// What to call this device's key, where it is made now [default: USER@HOST]
+    /// What to call this device's key, where it is made now (USER@HOST unless given)
     #[arg(long)]
     name: Option<Comment>,
     /// What to call the host [default: the host part of its first endpoint]

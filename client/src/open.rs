@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long = "for", value_name = "SPAN")]
     span: Option<Span>,
     /// Whom to open for: auto states this machine's own address where it is global, sender means whatever
-    /// address the packet comes from, ADDR[,ADDR] anybody
+    /// address the packet comes from, one or two addresses whoever has them
     #[arg(long, default_value = "auto", value_name = "auto|sender|ADDR[,ADDR]")]
     source: Source,
     /// The TCP port to try, instead of the usual one of the service
