@@ -4,6 +4,7 @@ use core::fmt;
 
 use knock_spa_keys::client::ClientSecret;
 use knock_spa_keys::server::ServerKey;
+use zeroize::ZeroizeOnDrop;
 
 use super::envelope::EnvelopeKey;
 use super::hpke;
@@ -15,7 +16,8 @@ use crate::time::UnixTime;
 /// Begins the `info` of HPKE; the stamp follows.
 pub(super) const LABEL: &[u8] = b"knock-spa/1 seal";
 
-/// The random bytes of one packet: drawn afresh for each.
+/// The random bytes of one packet: drawn afresh for each, and wiped when dropped.
+#[derive(ZeroizeOnDrop)]
 pub struct SealRandom {
     /// The secret of the ephemeral X25519 key.
     pub ephemeral: [u8; 32],
