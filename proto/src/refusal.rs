@@ -29,13 +29,15 @@ pub enum Refusal {
     TooOften,
     /// Stage 11: this client may not ask for that.
     Unauthorised,
+    /// Stage 11: too much is open already, for this client or for all.
+    NoRoom,
     /// Stage 12: it could not be recorded, so the door did not move.
     Unrecorded,
 }
 
 impl Refusal {
     /// Every refusal, in the order of the stages.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::WrongLength,
         Self::Junk,
         Self::Stale,
@@ -48,6 +50,7 @@ impl Refusal {
         Self::Malformed,
         Self::TooOften,
         Self::Unauthorised,
+        Self::NoRoom,
         Self::Unrecorded,
     ];
 
@@ -67,6 +70,7 @@ impl Refusal {
             Self::Malformed => "malformed",
             Self::TooOften => "too-often",
             Self::Unauthorised => "unauthorised",
+            Self::NoRoom => "no-room",
             Self::Unrecorded => "unrecorded",
         }
     }

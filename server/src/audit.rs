@@ -16,7 +16,7 @@ pub fn say(event: &Event) {
         }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
-            tracing::debug!(event = "refused", reason = %refusal, %from, client, count);
+            tracing::info!(event = "refused", reason = %refusal, %from, client, count);
         }
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::JournalFailed => {

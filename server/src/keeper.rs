@@ -196,9 +196,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::AddressesChanged(result) => {
                 result.map_err(RunError::doing("watch this machine's addresses"))?;
-                let own = addresses::own().map_err(RunError::doing("read this machine's addresses"))?;
-                self.admit.handle_own(own);
-                self.hand_over().await;
+                self.handle_addresses().await?;
             }
             Happened::WallTouched => {
                 let elements = self.admit.elements(clock::now().boot);
@@ -215,6 +213,16 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::HeartbeatDue => notify::beat(),
             Happened::StopWanted => {}
+        }
+        Ok(())
+    }
+
+    /// Links come and go more often than addresses do; only sockets on named interfaces care about links.
+    async fn handle_addresses(&mut self) -> Result<(), RunError> {
+        let own = addresses::own().map_err(RunError::doing("read this machine's addresses"))?;
+        if own != *self.admit.own() || self.plan.settings.listen.interfaces.is_some() {
+            self.admit.handle_own(own);
+            self.hand_over().await;
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ use crate::client::Client;
 use crate::command::{CommandAction, Values};
 use crate::rules::{Action, Door, Lease, Rules};
 
-pub use self::openings::MAX_OPENINGS;
+pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
 pub use self::restore::{History, Restored};
 pub use self::status::OpeningStatus;
@@ -182,8 +182,8 @@ impl Admit {
 
     /// Records the openings that are wanted; those that are in force already go on.
     fn begin(&mut self, mark: Option<(ClientKey, UnixTime)>, wanted: Vec<Opening>) -> Result<(), Refusal> {
-        if self.openings.is_full() {
-            return Err(Refusal::Unrecorded);
+        if !self.openings.have_room_for(&wanted) {
+            return Err(Refusal::NoRoom);
         }
         if self.journal_failed && wanted.iter().any(|opening| opening.means != Means::Guard) {
             return Err(Refusal::Unrecorded);

@@ -7,22 +7,39 @@ use core::time::Duration;
 use knock_spa_proto::element::Element;
 use knock_spa_proto::time::BootTime;
 
-use super::opening::{Deadline, Opening, OpeningId};
+use super::opening::{Deadline, Opening, OpeningId, Origin};
 
-/// Openings at most, all together. The guard's sets hold as many elements; a flood of spoofed classic knocks
-/// meets this bound, and what is open stays open.
-pub const MAX_OPENINGS: usize = 65_536;
+/// Pairs of an address and a port that are open at most, all together: the guard's sets hold as many of each family.
+pub const MAX_ELEMENTS: usize = 65_536;
+
+/// What classic knocks may have of them: whoever knows a sequence can knock with any source address, and must not
+/// take the room of those who prove who they are.
+pub const MAX_CLASSIC: usize = MAX_ELEMENTS / 2;
+
+/// What one client may have of them: a client gone wild does not lock out the others.
+pub const MAX_OF_CLIENT: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     by_id: BTreeMap<OpeningId, Opening>,
     by_element: BTreeMap<Element, BTreeSet<OpeningId>>,
     by_deadline: BTreeSet<(BootTime, OpeningId)>,
+    /// How much of the room each asker has.
+    by_origin: BTreeMap<Origin, usize>,
+    taken: usize,
 }
 
 impl Openings {
-    pub(super) fn is_full(&self) -> bool {
-        self.by_id.len() >= MAX_OPENINGS
+    /// Whether these new openings, all of one origin, fit beside those in force.
+    pub(super) fn have_room_for(&self, wanted: &[Opening]) -> bool {
+        let Some(first) = wanted.first() else { return true };
+        let more = wanted.iter().map(size).fold(0, usize::saturating_add);
+        let limit = match first.origin {
+            Origin::Client(..) => MAX_OF_CLIENT,
+            Origin::Classic => MAX_CLASSIC,
+        };
+        let own = self.by_origin.get(&first.origin).copied().unwrap_or_default();
+        own.saturating_add(more) <= limit && self.taken.saturating_add(more) <= MAX_ELEMENTS
     }
 
     pub(super) fn get(&self, id: OpeningId) -> Option<&Opening> {
@@ -58,6 +75,9 @@ impl Openings {
         if let Some(until) = opening.until {
             self.by_deadline.insert((until.boot, opening.id));
         }
+        let share = self.by_origin.entry(opening.origin.clone()).or_default();
+        *share = share.saturating_add(size(&opening));
+        self.taken = self.taken.saturating_add(size(&opening));
         self.by_id.insert(opening.id, opening);
     }
 
@@ -73,6 +93,13 @@ impl Openings {
         }
         if let Some(until) = opening.until {
             self.by_deadline.remove(&(until.boot, id));
+        }
+        self.taken = self.taken.saturating_sub(size(&opening));
+        if let Some(share) = self.by_origin.get_mut(&opening.origin) {
+            *share = share.saturating_sub(size(&opening));
+            if *share == 0 {
+                self.by_origin.remove(&opening.origin);
+            }
         }
         Some(opening)
     }
@@ -93,6 +120,11 @@ impl Openings {
         let ends = ids.filter_map(|id| self.get(*id)).map(|opening| Need::of(opening.until));
         ends.max().unwrap_or(Need::None)
     }
+}
+
+/// What an opening takes of the room: at least one, also where it opens no port.
+fn size(opening: &Opening) -> usize {
+    opening.ports.len().max(1)
 }
 
 /// Until when something is needed.
