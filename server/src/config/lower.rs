@@ -12,6 +12,7 @@ use knock_spa_proto::port::Transport;
 use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
 use crate::config::settings::{GuardSettings, Listen, Paths, Settings};
 use crate::config::table::{At, Given, Reader};
+use crate::nft;
 
 /// Around a minute both clocks may be wrong by; more lets captured packets live longer.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
@@ -25,6 +26,9 @@ const DEFAULT_MAX_OPEN: Lease = Lease::For(Duration::from_secs(3600));
 const DEFAULT_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts are remembered for this long at most.
 const MAX_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Ports in all doors together: the guard has room for them, and for the SPA port.
+const MAX_LISTED: usize = nft::DOORS_MAX as usize - 1;
 
 /// The settings that the draft amounts to. Notes in `reader` what does not fit together.
 pub(super) fn lower(draft: Draft, reader: &mut Reader) -> Settings {
@@ -99,6 +103,10 @@ fn doors_share_no_port(doors: &[At<DoorDraft>], reader: &mut Reader) {
     let mut listed: Vec<_> = listed.collect();
     // The file's order decides which of two is the later one.
     listed.sort_by_key(|(port, _)| port.line);
+    if let Some((At { line, .. }, _)) = listed.get(MAX_LISTED) {
+        let what = format!("more than {MAX_LISTED} ports in all doors together");
+        reader.fault(*line, what, None);
+    }
     for (At { line, value }, door) in listed {
         if let Some((owner, first)) = owners.insert(*value, (door, *line)) {
             let what =

@@ -254,6 +254,18 @@ fn numbers_of_things_are_bounded() {
 }
 
 #[test]
+fn all_ports_fit_into_the_guard() {
+    let door = |number: usize, ports: usize| {
+        let ports = (1..=ports).map(|port| format!("'tcp/{}'", number * 64 + port)).collect::<Vec<_>>();
+        format!("[door.d{number}]\nports = [{}]\n", ports.join(","))
+    };
+    let fifteen: String = (0..15).map(|number| door(number, 64)).collect();
+    assert!(parse(&format!("{fifteen}{}", door(15, 63))).is_ok());
+    let faults = parse(&format!("{fifteen}{}", door(15, 64))).unwrap_err();
+    assert_eq!(faults.to_string(), "f:32: more than 1023 ports in all doors together");
+}
+
+#[test]
 fn what_is_weak_is_told() {
     const TRUSTED: &str = "[guard]\ntrusted = ['iif wg0']\n";
     let guarded = |keys: &str| warnings(&format!("{TRUSTED}[door.a]\nports = ['tcp/1']\n{keys}"));
