@@ -3,6 +3,7 @@
 //! One loop: something happens, the engine decides, and what it decides is carried out strictly in order. Records
 //! of everything that came in together are made durable together, and only then does anything move.
 
+mod backoff;
 mod desk;
 mod listening;
 mod plan;
@@ -17,11 +18,9 @@ use std::time::Duration;
 
 use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
 use knock_spa_engine::admit::{Admit, Claim, Restored};
-use knock_spa_engine::watch::ClassicDoor;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::report::Report;
-use knock_spa_proto::time::BootTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -41,6 +40,9 @@ pub use self::plan::{LoadError, Plan};
 
 /// Reports that are taken in a row before their records are made durable together.
 const BATCH: usize = 64;
+
+/// How long a stop waits for commands: below the 90 s after which systemd kills.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the keeper cannot run, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +153,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     async fn run(&mut self) -> Result<(), RunError> {
         loop {
             self.settle();
-            let next = [self.admit.poll_timeout(), self.listening.restart_at(), self.wall.retry_at()];
+            let next = [
+                self.admit.poll_timeout(),
+                self.listening.backoff().retry_at(),
+                self.wall.backoff().retry_at(),
+            ];
             let next = next.into_iter().flatten().min();
             self.timer.set(next).map_err(RunError::doing("set a timer"))?;
             let happened = self.happens().await;
@@ -230,10 +236,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     async fn handle_time(&mut self) {
         let now = clock::now();
         self.admit.handle_timeout(now);
-        if self.listening.restart_at().is_some_and(|at| at <= now.boot) {
+        if self.listening.backoff().is_due(now.boot) {
             self.start_listener().await;
         }
-        if self.wall.retry_at().is_some_and(|at| at <= now.boot) {
+        if self.wall.backoff().is_due(now.boot) {
             self.wall.build(&self.plan.settings, self.admit.elements(now.boot));
         }
     }
@@ -398,21 +404,3 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         Ok(())
     }
 }
-
-/// How long a stop waits for commands: below the 90 s after which systemd kills.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
-
-/// The doors of the plan that classic knocks open.
-fn classic_doors(plan: &Plan) -> Vec<ClassicDoor> {
-    let doors = plan.settings.doors.iter();
-    doors.filter_map(|door| Some(ClassicDoor { name: door.name, knock: door.classic.clone()? })).collect()
-}
-
-/// The time `span` from now.
-fn in_a_while(now: BootTime, failures: u32) -> BootTime {
-    let millis = 100_u64.saturating_mul(1_u64.checked_shl(failures).unwrap_or(u64::MAX));
-    now.saturating_add(Duration::from_millis(millis).min(LONGEST_WAIT))
-}
-
-/// The longest wait before something that failed is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);

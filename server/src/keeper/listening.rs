@@ -10,7 +10,7 @@ use knock_spa_proto::report::{Counters, REPORT_LEN, Report};
 use knock_spa_proto::time::BootTime;
 use tokio::process::Child;
 
-use super::in_a_while;
+use super::backoff::Backoff;
 use crate::io::channel::Channel;
 use crate::io::notify;
 use crate::io::process::Started;
@@ -32,9 +32,7 @@ pub(super) struct Listening<L> {
     generation: u32,
     ready: bool,
     restarts: u64,
-    /// Failures in a row.
-    failures: u32,
-    restart_at: Option<BootTime>,
+    backoff: Backoff,
     counters: Counters,
     /// What the listeners before this one counted.
     before: Counters,
@@ -49,8 +47,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             generation: 0,
             ready: false,
             restarts: 0,
-            failures: 0,
-            restart_at: None,
+            backoff: Backoff::default(),
             counters: Counters::default(),
             before: Counters::default(),
         }
@@ -58,7 +55,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
 
     /// Starts a listener; whether there is one to give orders to.
     pub(super) fn start(&mut self, now: BootTime) -> bool {
-        self.restart_at = None;
+        self.backoff.begin();
         let started = (self.start)().and_then(|started| Ok((Channel::new(started.end)?, started.process)));
         match started {
             Ok((channel, process)) => {
@@ -74,8 +71,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
     }
 
     fn try_later(&mut self, now: BootTime) {
-        self.restart_at = Some(in_a_while(now, self.failures));
-        self.failures = self.failures.saturating_add(1);
+        self.backoff.fail(now);
         self.restarts = self.restarts.saturating_add(1);
     }
 
@@ -115,7 +111,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
     pub(super) fn handle_ready(&mut self, generation: u32) {
         if generation == self.generation && !self.ready {
             self.ready = true;
-            self.failures = 0;
+            self.backoff.succeed();
             notify::ready();
             tracing::info!(event = "listening", generation);
         }
@@ -145,8 +141,9 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
-    pub(super) const fn restart_at(&self) -> Option<BootTime> {
-        self.restart_at
+    /// When another is started, where there is none.
+    pub(super) const fn backoff(&self) -> &Backoff {
+        &self.backoff
     }
 
     /// What all listeners have counted.

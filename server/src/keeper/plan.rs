@@ -4,11 +4,10 @@ use std::path::Path;
 
 use knock_spa_engine::client::Client;
 use knock_spa_engine::rules::{BadRules, Rules};
-use knock_spa_engine::watch::Orders;
+use knock_spa_engine::watch::{ClassicDoor, Orders};
 use knock_spa_keys::server::ServerSecret;
 use knock_spa_proto::address::Address;
 
-use super::classic_doors;
 use crate::capture::Interest;
 use crate::clients::Roster;
 use crate::config::settings::Settings;
@@ -74,8 +73,8 @@ impl Plan {
     /// What the capture sockets let through.
     #[must_use]
     pub(super) fn interest(&self) -> Interest {
-        let doors = classic_doors(self);
-        let steps = doors.iter().flat_map(|door| door.knock.sequence.steps()).copied().collect();
+        let knocks = self.settings.doors.iter().filter_map(|door| door.classic.as_ref());
+        let steps = knocks.flat_map(|knock| knock.sequence.steps()).copied().collect();
         Interest { spa_port: self.settings.listen.spa_port.get(), steps }
     }
 
@@ -88,8 +87,13 @@ impl Plan {
             window: self.settings.window,
             secrets: vec![ServerSecret::from_bytes(*self.secret.expose())],
             own,
-            doors: classic_doors(self),
+            doors: self.classic_doors(),
         }
+    }
+
+    fn classic_doors(&self) -> Vec<ClassicDoor> {
+        let doors = self.settings.doors.iter();
+        doors.filter_map(|door| Some(ClassicDoor { name: door.name, knock: door.classic.clone()? })).collect()
     }
 
     /// Warns of settings that a reload cannot change.

@@ -10,9 +10,8 @@ use knock_spa_engine::rules::Action;
 use knock_spa_proto::control::GuardStatus;
 use knock_spa_proto::element::Element;
 use knock_spa_proto::port::{ServicePort, Transport};
-use knock_spa_proto::time::BootTime;
 
-use super::in_a_while;
+use super::backoff::Backoff;
 use crate::config::settings::{GuardStart, Settings};
 use crate::guard_mark::{self, Mark};
 use crate::io::clock;
@@ -28,8 +27,7 @@ pub(super) struct Wall {
     standing: Option<Standing>,
     status: GuardStatus,
     rebuilt: u64,
-    failures: u32,
-    retry_at: Option<BootTime>,
+    backoff: Backoff,
 }
 
 struct Standing {
@@ -54,18 +52,17 @@ impl Wall {
             standing: None,
             status: GuardStatus::NotNeeded,
             rebuilt: 0,
-            failures: 0,
-            retry_at: None,
+            backoff: Backoff::default(),
         }
     }
 
     /// Makes the kernel's rules what they should be: with these elements, or gone.
     pub(super) fn build(&mut self, settings: &Settings, open: Vec<Opened>) {
-        self.retry_at = None;
+        self.backoff.begin();
         self.status = match self.wanted(settings) {
             Ok(()) => match self.install(settings, open) {
                 Ok(()) => {
-                    self.failures = 0;
+                    self.backoff.succeed();
                     GuardStatus::Up { rebuilt: self.rebuilt }
                 }
                 Err(error) => self.failed(&error),
@@ -119,8 +116,7 @@ impl Wall {
 
     fn failed(&mut self, error: &NftError) -> GuardStatus {
         tracing::error!(event = "guard-failed", %error);
-        self.retry_at = Some(in_a_while(clock::now().boot, self.failures));
-        self.failures = self.failures.saturating_add(1);
+        self.backoff.fail(clock::now().boot);
         GuardStatus::Failed { why: error.to_string() }
     }
 
@@ -168,8 +164,9 @@ impl Wall {
         }
     }
 
-    pub(super) const fn retry_at(&self) -> Option<BootTime> {
-        self.retry_at
+    /// When it is built again, where it should stand and does not.
+    pub(super) const fn backoff(&self) -> &Backoff {
+        &self.backoff
     }
 
     /// Installs the guard, and notes durably that it is to stand.
@@ -186,7 +183,7 @@ impl Wall {
     /// Removes the guard, and notes durably that it is not to stand.
     pub(super) fn remove(&mut self) -> Result<String, String> {
         guard_mark::write(&self.state, Mark::Removed).map_err(|error| error.to_string())?;
-        self.retry_at = None;
+        self.backoff.begin();
         let removed = Guard::connect().map_err(NftError::from).and_then(|mut guard| guard.remove());
         removed.map_err(|error| error.to_string())?;
         self.standing = None;
