@@ -45,6 +45,8 @@ fn a_stopped_service_refuses() {
     for _ in 0..2 {
         let echo = Echo::tcp(&world.server, 22);
         let mut session = Session::open(&world.laptop, to);
+        // Until it is served, it waits in the listener and goes with it.
+        assert!(session.echoes(PATIENCE));
         drop(echo);
         assert_eq!(world.laptop.connect(to, PATIENCE), Answer::Refused);
         assert!(session.echoes(PATIENCE), "sessions outlive the listener");
