@@ -1,3 +1,6 @@
-//! What the tests share: the lab of network namespaces.
+//! What the tests share: the lab of network namespaces, and the real programs in it.
 
 pub mod lab;
+pub mod laptop;
+pub mod programs;
+pub mod server;

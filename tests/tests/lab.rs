@@ -77,7 +77,7 @@ fn hand_made_segments_are_answered_as_the_standard_says() {
                 "{ip} {fragmented}"
             );
             assert_eq!(probe(23, 0, fragmented), [Segment::RST | Segment::ACK], "{ip} {fragmented}");
-            assert_eq!(probe(22, 0, fragmented), [], "a listener ignores a segment without flags");
+            assert!(probe(22, 0, fragmented).is_empty(), "a listener ignores a segment without flags");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Asking ports what they are.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -52,12 +52,29 @@ impl Namespace {
     /// Where it fails in a way that no port answers, such as a missing route.
     #[must_use]
     pub fn connect(&self, to: SocketAddr, limit: Duration) -> Answer {
-        match self.enter(|| TcpStream::connect_timeout(&to, limit)) {
-            Ok(_) => Answer::Open,
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Answer::Refused,
-            Err(error) if error.kind() == ErrorKind::TimedOut => Answer::Silent,
-            Err(error) => panic!("connecting to {to}: {error}"),
-        }
+        answer(to, self.enter(|| TcpStream::connect_timeout(&to, limit).map(drop)))
+    }
+
+    /// The same from one of several addresses of this machine.
+    ///
+    /// # Panics
+    /// Where the address is not this machine's, and as [`Self::connect`].
+    #[must_use]
+    pub fn connect_from(&self, from: IpAddr, to: SocketAddr, limit: Duration) -> Answer {
+        let domain = if to.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+        let socket = self.enter(|| Socket::new(domain, Type::STREAM, None)).expect("a socket");
+        socket.bind(&SocketAddr::new(from, 0).into()).expect("an address of this machine");
+        answer(to, socket.connect_timeout(&to.into(), limit))
+    }
+
+    /// Sends a datagram from an address and port of this machine; port 0 is any.
+    ///
+    /// # Panics
+    /// Where the address is not this machine's, or there is no way.
+    pub fn send_udp(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+        let socket = self.enter(|| UdpSocket::bind(from)).expect("an address of this machine");
+        let sent = socket.send_to(payload, to).expect("sending a datagram");
+        assert_eq!(sent, payload.len());
     }
 
     /// Sends a datagram to a UDP port that echoes if it is open: `Silent` where nothing came back within
@@ -116,6 +133,16 @@ impl Namespace {
             packet.from == to.ip() && !is_control(packet) && !is_neighbour_discovery(packet)
         });
         packets
+    }
+}
+
+/// What the attempt to connect shows.
+fn answer(to: SocketAddr, attempt: io::Result<()>) -> Answer {
+    match attempt {
+        Ok(()) => Answer::Open,
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Answer::Refused,
+        Err(error) if error.kind() == ErrorKind::TimedOut => Answer::Silent,
+        Err(error) => panic!("connecting to {to}: {error}"),
     }
 }
 

@@ -67,6 +67,15 @@ impl Running {
         }
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// Never for a process of ours.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("waiting for a child").is_some()
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Panics

@@ -1,0 +1,169 @@
+//! The same bytes open nothing a second time: from wherever, whatever happened in between.
+
+use knock_spa_proto::spa::PACKET_LEN;
+use knock_spa_proto::spa::request::Addresses;
+use knock_spa_proto::time::UnixTime;
+use knock_spa_tests::lab::{Packet, Recorder};
+use knock_spa_tests::laptop::{ago, now, open};
+use knock_spa_tests::server::DEFAULT;
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::process::Signal;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The datagram in a packet to the SPA port.
+fn datagram(packet: &Packet) -> Option<Vec<u8>> {
+    let is_spa = packet.protocol == 17 && packet.ports().is_some_and(|(_, to)| to == 62201);
+    is_spa.then(|| packet.payload[8..].to_vec())
+}
+
+/// Has the laptop open the door, and takes its packet off the wire.
+fn capture(world: &World, laptop: &Laptop<'_>) -> Vec<u8> {
+    let recorder = Recorder::start(&world.server);
+    laptop.run("open ssh gw --no-wait --source sender --for 1h").ended_with(0);
+    let packets = recorder.until(|packet| datagram(packet).is_some());
+    datagram(packets.last().unwrap()).unwrap()
+}
+
+/// Sends the packet again, from all over the lab: seven times.
+fn replay(world: &World, laptop: &Laptop<'_>, packet: &[u8]) {
+    for ip in world.laptop.addresses() {
+        laptop.send(packet, ip, spa_port(world, ip));
+    }
+    for host in [&world.stranger, &world.inner] {
+        for ip in host.addresses() {
+            host.send_udp(SocketAddr::new(ip, 0), spa_port(world, ip), packet);
+        }
+    }
+    // And from elsewhere under the laptop's own address.
+    let spoofed = SocketAddr::new(world.laptop.v4.into(), 4711);
+    world.stranger.send_udp(spoofed, spa_port(world, spoofed.ip()), packet);
+}
+
+#[test]
+fn a_captured_packet_opens_nothing_again() {
+    let world = World::new();
+    world.stranger.sh("ip addr add 192.0.2.2/32 dev eth0");
+    let (mut server, laptop) = enrolled(&world, DEFAULT);
+    let packet = capture(&world, &laptop);
+    assert_eq!(packet.len(), PACKET_LEN);
+    assert_eq!(await_packets(&server, 1).accepted, 1);
+    assert_eq!(server.openings()[0].address, "192.0.2.2");
+    server.command(&["close", "ssh"]).ended_with(0);
+
+    replay(&world, &laptop, &packet);
+    let counters = await_packets(&server, 8);
+    assert_eq!((counters.accepted, counters.refused["duplicate"], counters.key_agreements), (1, 7, 1));
+
+    // A new listener does not know the bytes. It computes one DH for them, and the keeper refuses the rest.
+    server.kill_listener();
+    until(PATIENCE, "another listener", || {
+        let listener = server.status().listener;
+        listener.ready && listener.restarts == 1
+    });
+    replay(&world, &laptop, &packet);
+    let counters = await_packets(&server, 15);
+    let refused = &counters.refused;
+    assert_eq!((refused["replayed"], refused["duplicate"], counters.key_agreements), (1, 13, 2));
+
+    for way in [Signal::KILL, Signal::TERM] {
+        server.end(way);
+        server.start();
+        replay(&world, &laptop, &packet);
+        let counters = await_packets(&server, 7);
+        let refused = &counters.refused;
+        assert_eq!((counters.accepted, counters.key_agreements), (0, 1), "{way:?}");
+        assert_eq!((refused["replayed"], refused["duplicate"]), (1, 6), "{way:?}: {refused:?}");
+        assert_eq!((server.openings(), server.guard().unwrap().open), (vec![], vec![]), "{way:?}");
+    }
+    // The client itself is not shut out by any of this.
+    laptop.run("open ssh gw --no-wait").ended_with(0);
+    assert_eq!(await_packets(&server, 8).accepted, 1);
+}
+
+#[test]
+fn a_packet_of_another_time_is_stale_and_costs_nothing() {
+    let world = World::new();
+    let (server, laptop) = enrolled(&world, &format!("{DEFAULT}[spa]\nwindow = '10s'\n"));
+    let request = open("ssh", Addresses::NONE.with_sender(), 0);
+    let from = world.laptop.v4.into();
+    let send = |stamp: UnixTime| {
+        laptop.send(&laptop.seal(&server.key(), stamp, &request), from, spa_port(&world, from));
+    };
+    for stamp in [ago(Duration::from_secs(11)), ago(MINUTE), UnixTime::EPOCH, UnixTime::from_nanos(u64::MAX)]
+    {
+        send(stamp);
+    }
+    send(now().saturating_add(MINUTE));
+    let counters = await_packets(&server, 5);
+    assert_eq!((counters.refused["stale"], counters.key_agreements), (5, 0));
+    assert_eq!(server.openings(), []);
+    // A clock that is a little wrong is good enough, and a packet ahead of its time did not spoil it.
+    send(ago(Duration::from_secs(5)));
+    assert_eq!(await_packets(&server, 6).accepted, 1);
+}
+
+#[test]
+fn an_older_packet_that_comes_late_is_refused() {
+    let world = World::new();
+    let (mut server, laptop) = enrolled(&world, DEFAULT);
+    let from = world.laptop.v6.into();
+    let request = open("ssh", Addresses::NONE.with_sender(), 0);
+    let packet = |stamp| laptop.seal(&server.key(), stamp, &request);
+    let [older, newer, newest] = [ago(MINUTE / 2), ago(MINUTE / 3), now()].map(packet);
+    let send = |packet: &[u8]| laptop.send(packet, from, spa_port(&world, from));
+    send(&newer);
+    await_packets(&server, 1);
+    send(&older);
+    assert_eq!(await_packets(&server, 2).refused["replayed"], 1);
+    server.kill();
+    server.start();
+    send(&older);
+    send(&newer);
+    let counters = await_packets(&server, 2);
+    assert_eq!((counters.accepted, counters.refused["replayed"]), (0, 2));
+    send(&newest);
+    assert_eq!(await_packets(&server, 3).accepted, 1);
+}
+
+#[test]
+fn a_packet_for_another_server_is_junk() {
+    let world = World::new();
+    let (server, laptop) = enrolled(&world, DEFAULT);
+    let other = Server::new(&world.inner, DEFAULT);
+    let request = open("ssh", Addresses::NONE.with_sender(), 0);
+    let from = world.laptop.v4.into();
+    laptop.send(&laptop.seal(&other.key(), now(), &request), from, spa_port(&world, from));
+    let counters = await_packets(&server, 1);
+    assert_eq!((counters.refused["junk"], counters.key_agreements), (1, 0));
+}
+
+#[test]
+fn outsiders_cannot_make_the_server_compute() {
+    let world = World::new();
+    let (server, laptop) = enrolled(&world, DEFAULT);
+    let random = SystemRandom::new();
+    let mut packet = [0; PACKET_LEN];
+    let from = SocketAddr::new(world.stranger.v4.into(), 4711);
+    let socket = world.stranger.enter(|| std::net::UdpSocket::bind(from)).unwrap();
+    for _ in 0..10_000 {
+        random.fill(&mut packet).unwrap();
+        socket.send_to(&packet, spa_port(&world, from.ip())).unwrap();
+    }
+    // Of other lengths they do not even reach the listener.
+    for len in [0, 1, PACKET_LEN - 1, PACKET_LEN + 1, 1400] {
+        socket.send_to(&vec![0; len], spa_port(&world, from.ip())).unwrap();
+    }
+    laptop.run("open ssh gw --no-wait --repeat 3").ended_with(0);
+    until(PATIENCE, "the door to open all the same", || !server.openings().is_empty());
+    let mut counters = server.status().counters;
+    until(PATIENCE, "the client's three packets to be counted", || {
+        counters = server.status().counters;
+        counters.accepted == 3 && counters.key_agreements >= 3
+    });
+    // What is sent faster than it is read may be lost: the kernel's queue is bounded.
+    assert!(counters.refused["junk"] >= 1000, "{counters:?}");
+    assert_eq!((counters.received, counters.key_agreements), (counters.refused["junk"] + 3, 3));
+}
