@@ -26,7 +26,7 @@ const MAX_PAYLOAD: usize = 1 << 20;
 /// The longest file that is read: [`BLOATED`] is rewritten long before.
 const MAX_FILE: u64 = 256 << 20;
 
-/// A file that is longer is rewritten from the state when the chance comes.
+/// A file that is longer than twice what it began with, and this, is rewritten from the state.
 const BLOATED: u64 = 8 << 20;
 
 /// Room is set aside in steps of this, so that making a record durable seldom changes the file's size.
@@ -78,6 +78,19 @@ pub enum Condition {
     TornTail,
     /// There is damage before intact records, which are lost; the file was set aside under another name.
     Damaged,
+    /// It is what a keeper left that could not write any more, and went on: later records are missing.
+    Incomplete,
+}
+
+impl Condition {
+    /// Whether records may be missing that something was done on account of.
+    #[must_use]
+    pub const fn is_incomplete(self) -> bool {
+        match self {
+            Self::Damaged | Self::Incomplete => true,
+            Self::Absent | Self::Whole | Self::TornTail => false,
+        }
+    }
 }
 
 /// An open journal.
@@ -87,6 +100,8 @@ pub struct Journal {
     file: File,
     /// Where the next record goes.
     end: u64,
+    /// Where the records ended that the file began with.
+    began: u64,
     /// How far room is set aside.
     room: u64,
     /// Records that are not written yet.
@@ -113,29 +128,44 @@ impl Lock {
         self.directory.join("journal")
     }
 
+    /// The name of a journal that could not be written any more.
+    fn incomplete(&self) -> PathBuf {
+        self.directory.join("journal.incomplete")
+    }
+
     /// Reads what the journal holds, and sets a damaged file aside.
     ///
     /// # Errors
     /// Every [`JournalError`] but [`JournalError::InUse`].
     pub fn read(&self) -> Result<(Vec<Record>, Condition), JournalError> {
-        let path = self.journal();
-        let file = match File::open(&path) {
+        let (records, condition) = self.read_file(&self.journal())?;
+        if condition != Condition::Absent {
+            return Ok((records, condition));
+        }
+        match self.read_file(&self.incomplete())? {
+            (_, Condition::Absent) => Ok((Vec::new(), Condition::Absent)),
+            (records, _) => Ok((records, Condition::Incomplete)),
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
+        let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((Vec::new(), Condition::Absent));
             }
-            Err(error) => return Err(JournalError::at(&path)(error)),
+            Err(error) => return Err(JournalError::at(path)(error)),
         };
         let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(&path))?;
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
         if bytes.len() as u64 >= MAX_FILE {
-            return Err(JournalError::TooLong(path));
+            return Err(JournalError::TooLong(path.to_owned()));
         }
-        let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.clone()))?;
+        let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
         let (records, condition) = parse(body);
         if condition == Condition::Damaged {
             let aside = self.free_name();
-            std::fs::rename(&path, &aside).map_err(JournalError::at(&aside))?;
+            std::fs::rename(path, &aside).map_err(JournalError::at(&aside))?;
         }
         Ok((records, condition))
     }
@@ -161,13 +191,34 @@ impl Lock {
     fn try_create(&self, path: &Path, records: &[Record]) -> io::Result<Journal> {
         let new = self.directory.join("journal.new");
         let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        let mut journal = Journal { path: path.to_owned(), file, end: 0, room: 0, pending: HEADER.to_vec() };
+        let mut journal =
+            Journal { path: path.to_owned(), file, end: 0, began: 0, room: 0, pending: HEADER.to_vec() };
         records.iter().for_each(|record| journal.append(record));
         journal.write_pending()?;
+        journal.began = journal.end;
         journal.file.sync_all()?;
         std::fs::rename(&new, path)?;
         File::open(&self.directory)?.sync_all()?;
-        Ok(journal)
+        match std::fs::remove_file(self.incomplete()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(journal),
+        }
+    }
+
+    /// Notes, as far as a disk allows that takes no more records, that records are missing from now on: the next
+    /// keeper then refuses every packet that may have been accepted. A new name needs no room.
+    ///
+    /// # Errors
+    /// [`JournalError::System`].
+    pub fn give_up(&self) -> Result<(), JournalError> {
+        let path = self.journal();
+        match std::fs::rename(&path, self.incomplete()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::at(&path)(error)),
+            Ok(()) | Err(_) => {
+                let directory = File::open(&self.directory).and_then(|directory| directory.sync_all());
+                directory.map_err(JournalError::at(&self.directory))
+            }
+        }
     }
 }
 
@@ -226,7 +277,7 @@ impl Journal {
     /// Whether the file has grown so long that a new one is due.
     #[must_use]
     pub const fn is_bloated(&self) -> bool {
-        self.end > BLOATED
+        self.end > self.began.saturating_mul(2).saturating_add(BLOATED)
     }
 
     /// The file.
@@ -339,6 +390,19 @@ mod tests {
             assert_eq!(lock.read().unwrap(), (records(1), Condition::Damaged), "{at}");
             assert_eq!(lock.read().unwrap().1, Condition::Absent, "it was set aside");
         }
+    }
+
+    #[test]
+    fn a_journal_that_was_given_up_is_incomplete_until_there_is_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, _) = written(directory.path(), &records(2));
+        lock.give_up().unwrap();
+        lock.give_up().unwrap();
+        assert_eq!(lock.read().unwrap(), (records(2), Condition::Incomplete));
+        drop(lock.create(&records(3)).unwrap());
+        assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
+        std::fs::remove_file(lock.journal()).unwrap();
+        assert_eq!(lock.read().unwrap(), (Vec::new(), Condition::Absent));
     }
 
     #[test]

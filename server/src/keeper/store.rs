@@ -7,6 +7,7 @@ use knock_spa_engine::admit::record::{BootId, Record};
 use knock_spa_engine::admit::{Admit, History};
 
 use super::RunError;
+use super::backoff::Backoff;
 use crate::io::clock;
 use crate::journal::{Condition, Journal, Lock};
 
@@ -17,6 +18,7 @@ pub(super) struct Store {
     boot: BootId,
     /// Absent before the first record, and after a failure until a new file could be begun.
     journal: Option<Journal>,
+    backoff: Backoff,
 }
 
 impl Store {
@@ -31,11 +33,16 @@ impl Store {
             Condition::Absent | Condition::Whole => {}
             Condition::TornTail => tracing::warn!(event = "journal-cut", "the last record was half written"),
             Condition::Damaged => {
-                history.forget_keys();
                 tracing::error!(event = "journal-damaged", "the journal is damaged: it was set aside");
             }
+            Condition::Incomplete => {
+                tracing::error!(event = "journal-incomplete", "the journal could not be written to the end");
+            }
         }
-        Ok((Self { lock, boot: boot.to_bytes(), journal: None }, history))
+        if condition.is_incomplete() {
+            history.forget_keys();
+        }
+        Ok((Self { lock, boot: boot.to_bytes(), journal: None, backoff: Backoff::default() }, history))
     }
 
     pub(super) const fn boot(&self) -> BootId {
@@ -67,7 +74,7 @@ impl Store {
         match written {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
-                tracing::error!(event = "journal-failed", %error);
+                tracing::error!(event = "journal-failed", %error, "a new journal is tried");
                 self.journal = None;
                 self.renew(admit)
             }
@@ -75,15 +82,25 @@ impl Store {
         }
     }
 
-    /// Begins a new file, which holds everything that the old one did.
+    /// Begins a new file, which holds everything that the old one did; after a failure not before a while, so that
+    /// what comes in cannot make a failing disk busy, or fill the log.
     fn renew(&mut self, admit: &Admit) -> Result<(), Unwritten> {
+        let now = clock::now().boot;
+        if self.backoff.retry_at().is_some_and(|at| at > now) {
+            return Err(Unwritten);
+        }
         match self.lock.create(&admit.snapshot(self.boot)) {
             Ok(journal) => {
                 self.journal = Some(journal);
+                self.backoff = Backoff::default();
                 Ok(())
             }
             Err(error) => {
                 tracing::error!(event = "journal-failed", %error);
+                self.backoff.fail(now);
+                if let Err(error) = self.lock.give_up() {
+                    tracing::error!(event = "journal-failed", %error);
+                }
                 Err(Unwritten)
             }
         }
