@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod identity;
 mod kept;
 mod kernel;
 mod rule;
@@ -29,12 +30,10 @@ pub use self::watch::RulesetWatch;
 pub use crate::netlink::Refused;
 
 use self::batch::{Batch, ENTRIES_MAX};
-use self::kernel::{
-    INET, NFT_MSG_GETRULE, NFT_MSG_GETSETELEM, NFTA_COUNTER_PACKETS, NFTA_EXPR_DATA, NFTA_EXPR_NAME,
-};
-use self::kernel::{NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_TABLE};
+use self::identity::{Identity, TableIdentity, is_ours, rule_of};
+use self::kernel::*;
 use self::set::{Entry, Set, door_from_key, open_from_key};
-use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute, attributes};
+use crate::netlink::{Attributes, Fault, NLM_F_ACK, NLM_F_DUMP, Request, Socket, attribute, attributes};
 
 /// The name of our table, of family `inet`.
 pub const TABLE: &str = "knock_spa";
@@ -46,6 +45,8 @@ const DUMP_ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub struct Guard {
     socket: Socket,
+    /// What was installed last, if the kernel said so.
+    installed: Option<Identity>,
 }
 
 impl Guard {
@@ -54,7 +55,7 @@ impl Guard {
     /// # Errors
     /// Where the kernel has no netlink socket for us.
     pub fn connect() -> io::Result<Self> {
-        Ok(Self { socket: Socket::connect(NETLINK_NETFILTER, &[])? })
+        Ok(Self { socket: Socket::connect(NETLINK_NETFILTER, &[])?, installed: None })
     }
 
     /// Replaces our table whole, or makes it: nothing that it held before remains. One batch does it, unless
@@ -66,7 +67,10 @@ impl Guard {
         if !ruleset.fits() {
             return Err(NftError::TooMuch);
         }
-        table::replace(ruleset).iter().try_for_each(|batch| self.carry_out(batch))
+        self.installed = None;
+        table::replace(ruleset).iter().try_for_each(|batch| self.carry_out(batch))?;
+        self.installed = self.identity().ok();
+        Ok(())
     }
 
     /// Opens these elements for as long from now, `None` for ever, whether they are open already or not.
@@ -117,7 +121,28 @@ impl Guard {
     /// # Errors
     /// Where the kernel does not let us listen: that needs `CAP_NET_ADMIN`.
     pub fn watch(&self) -> io::Result<RulesetWatch> {
-        RulesetWatch::beside(self.socket.port())
+        RulesetWatch::connect()
+    }
+
+    /// The netlink port that the kernel names as the cause of what this guard changes.
+    const fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
+    /// Whether the kernel still holds the table that was installed last, and every rule of it.
+    fn stands(&mut self) -> bool {
+        match (self.identity(), &self.installed) {
+            (Ok(now), Some(installed)) => now.is_whole(installed),
+            _ => false,
+        }
+    }
+
+    fn identity(&mut self) -> Result<Identity, NftError> {
+        let ours = Attributes::new().text(NFTA_TABLE, TABLE);
+        let tables = self.list(NFT_MSG_GETTABLE, NLM_F_ACK, &ours, TableIdentity::of)?;
+        let table = tables.into_iter().next().ok_or(NftError::NoAnswer)?;
+        let rules = self.list(NFT_MSG_GETRULE, NLM_F_DUMP, &ours, rule_of)?;
+        Ok(Identity { table, rules: rules.into_iter().flatten().collect() })
     }
 
     fn carry_out(&mut self, batch: &Batch) -> Result<(), NftError> {
@@ -165,7 +190,7 @@ impl Guard {
         set: Set,
         from_key: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<(T, Option<Duration>)>, NftError> {
-        let messages = self.list(NFT_MSG_GETSETELEM, &set.reference(), |message| {
+        let messages = self.list(NFT_MSG_GETSETELEM, NLM_F_DUMP, &set.reference(), |message| {
             set::entries(message).filter_map(|(key, left)| Some((from_key(key)?, left))).collect::<Vec<_>>()
         })?;
         Ok(messages.into_iter().flatten().collect())
@@ -174,7 +199,7 @@ impl Guard {
     /// How many packets the last rule dropped.
     fn dropped(&mut self) -> Result<u64, NftError> {
         let chain = Attributes::new().text(NFTA_TABLE, TABLE).text(NFTA_RULE_CHAIN, table::DOOR);
-        let counts = self.list(NFT_MSG_GETRULE, &chain, counted)?;
+        let counts = self.list(NFT_MSG_GETRULE, NLM_F_DUMP, &chain, counted)?;
         counts.into_iter().flatten().next().ok_or(NftError::NoAnswer)
     }
 
@@ -182,10 +207,11 @@ impl Guard {
     fn list<T>(
         &mut self,
         kind: u16,
+        flags: u16,
         attributes: &Attributes,
         each: impl Fn(&[u8]) -> T,
     ) -> Result<Vec<T>, NftError> {
-        let request = Request { kind, flags: NLM_F_DUMP, head: &INET, attributes };
+        let request = Request { kind, flags, head: &INET, attributes };
         for _ in 0..DUMP_ATTEMPTS {
             let mut found = Vec::new();
             let outcome = self
@@ -203,9 +229,8 @@ impl Guard {
 
 /// The packets that the rule in this message counted; `None` where it does not count, or is another table's.
 fn counted(rule: &[u8]) -> Option<u64> {
-    attribute(rule, NFTA_TABLE).filter(|name| name.strip_suffix(&[0]) == Some(TABLE.as_bytes()))?;
-    let mut expressions = attributes(attribute(rule, NFTA_RULE_EXPRESSIONS)?);
-    let data = expressions.find_map(|(_, expression)| {
+    let expressions = attribute(rule, NFTA_RULE_EXPRESSIONS).filter(|_| is_ours(rule))?;
+    let data = attributes(expressions).find_map(|(_, expression)| {
         attribute(expression, NFTA_EXPR_NAME).filter(|name| *name == b"counter\0")?;
         attribute(expression, NFTA_EXPR_DATA)
     })?;

@@ -150,10 +150,10 @@ impl Wall {
 
     /// Waits until somebody else has removed the guard; for ever where it does not stand.
     pub(super) async fn touched(&mut self) {
-        let Some(Standing { watch, readable, .. }) = &mut self.standing else {
+        let Some(Standing { guard, watch, readable }) = &mut self.standing else {
             return std::future::pending().await;
         };
-        let lost = readable.read(|_| match watch.lost()? {
+        let lost = readable.read(|_| match watch.lost(guard)? {
             true => Ok(()),
             false => Err(io::ErrorKind::WouldBlock.into()),
         });

@@ -12,6 +12,7 @@ const fn message(kind: u16) -> u16 {
 pub(super) const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 pub(super) const NFNL_MSG_BATCH_END: u16 = 0x11;
 pub(super) const NFT_MSG_NEWTABLE: u16 = message(0);
+pub(super) const NFT_MSG_GETTABLE: u16 = message(1);
 pub(super) const NFT_MSG_DELTABLE: u16 = message(2);
 pub(super) const NFT_MSG_NEWCHAIN: u16 = message(3);
 pub(super) const NFT_MSG_DELCHAIN: u16 = message(5);
@@ -39,6 +40,8 @@ pub(super) const NFTA_LIST_ELEM: u16 = 1;
 
 /// The table's name: in messages about tables, and about what is in them.
 pub(super) const NFTA_TABLE: u16 = 1;
+pub(super) const NFTA_TABLE_FLAGS: u16 = 2;
+pub(super) const NFTA_TABLE_HANDLE: u16 = 4;
 
 pub(super) const NFTA_CHAIN_NAME: u16 = 3;
 pub(super) const NFTA_CHAIN_HOOK: u16 = 4;
@@ -65,6 +68,7 @@ pub(super) const NFTA_SET_ELEM_TIMEOUT: u16 = 4;
 pub(super) const NFTA_SET_ELEM_EXPIRATION: u16 = 5;
 
 pub(super) const NFTA_RULE_CHAIN: u16 = 2;
+pub(super) const NFTA_RULE_HANDLE: u16 = 3;
 pub(super) const NFTA_RULE_EXPRESSIONS: u16 = 4;
 pub(super) const NFTA_EXPR_NAME: u16 = 1;
 pub(super) const NFTA_EXPR_DATA: u16 = 2;

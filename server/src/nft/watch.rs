@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::io::Errno;
 
-use super::TABLE;
+use super::Guard;
+use super::identity::is_ours;
 use super::kernel::*;
-use crate::netlink::{Message, Socket, attribute};
+use crate::netlink::{Message, Socket};
 
 /// Tells when somebody else removed or remade our table, or anything that it consists of.
 ///
@@ -16,27 +17,27 @@ use crate::netlink::{Message, Socket, attribute};
 #[derive(Debug)]
 pub struct RulesetWatch {
     socket: Socket,
-    /// The netlink port of the guard, whose own changes are no news.
-    guard: u32,
 }
 
 impl RulesetWatch {
-    pub(super) fn beside(guard: u32) -> io::Result<Self> {
-        Ok(Self { socket: Socket::connect(NETLINK_NETFILTER, &[NFNLGRP_NFTABLES])?, guard })
+    pub(super) fn connect() -> io::Result<Self> {
+        Ok(Self { socket: Socket::connect(NETLINK_NETFILTER, &[NFNLGRP_NFTABLES])? })
     }
 
-    /// Reads what there is to read, without waiting; whether the table must be installed again: somebody
-    /// took from it or put another in its place, or so much happened that the kernel could not tell it.
+    /// Reads what there is to read, without waiting; whether `guard` must install its table again, because
+    /// somebody took from it or put another in its place.
     ///
     /// # Errors
     /// Where the socket fails.
-    pub fn lost(&mut self) -> io::Result<bool> {
-        let (guard, mut lost) = (self.guard, false);
+    pub fn lost(&mut self, guard: &mut Guard) -> io::Result<bool> {
+        let (own, mut lost, mut overrun) = (guard.port(), false, false);
         loop {
-            match self.socket.read(|message| lost |= message.port != guard && is_damage(&message)) {
+            match self.socket.read(|message| lost |= message.port != own && is_damage(&message)) {
                 Ok(true) => {}
+                // More happened than the kernel could tell, if only that the guard itself installed much.
+                Ok(false) if overrun && !lost => return Ok(!guard.stands()),
                 Ok(false) => return Ok(lost),
-                Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => lost = true,
+                Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => overrun = true,
                 Err(error) => return Err(error),
             }
         }
@@ -54,6 +55,5 @@ fn is_damage(message: &Message<'_>) -> bool {
     const DAMAGE: [u16; 5] =
         [NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET];
     let Some(([family, ..], rest)) = message.body.split_first_chunk::<4>() else { return false };
-    let name = attribute(rest, NFTA_TABLE).and_then(|name| name.strip_suffix(&[0]));
-    DAMAGE.contains(&message.kind) && *family == INET[0] && name == Some(TABLE.as_bytes())
+    DAMAGE.contains(&message.kind) && *family == INET[0] && is_ours(rest)
 }
