@@ -36,8 +36,7 @@ fn await_notes(server: &Server<'_>, expected: &[&str]) {
 fn noting<'w>(world: &'w World, configuration: &str) -> (Server<'w>, Laptop<'w>) {
     let (server, laptop) = enrolled(world, configuration);
     let (notes, failing) = (server.path("notes"), server.path("failing"));
-    let script =
-        format!("#!/bin/sh\necho \"$*\" >> {}; [ ! -e {} ]\n", notes.display(), failing.display());
+    let script = format!("#!/bin/sh\necho \"$*\" >> {}; [ ! -e {} ]\n", notes.display(), failing.display());
     server.write("note", &script, 0o700);
     (server, laptop)
 }
@@ -192,7 +191,9 @@ fn iptables_opens_and_closes() {
     let world = World::new();
     let _service = Echo::tcp(&world.server, 22);
     let rule = |tool: &str, verb: &str| {
-        format!("['/usr/sbin/{tool}', '-w', '{verb}', 'INPUT', '-s', '%IP%', '-p', '%PROTO%', '--dport', '%PORT%', '-j', 'ACCEPT']")
+        format!(
+            "['/usr/sbin/{tool}', '-w', '{verb}', 'INPUT', '-s', '%IP%', '-p', '%PROTO%', '--dport', '%PORT%', '-j', 'ACCEPT']"
+        )
     };
     let door = format!(
         "[door.ssh]\nports = ['tcp/22']\n[door.ssh.action]\nstart = {}\nstop = {}\nstart6 = {}\nstop6 = {}\n",
@@ -201,10 +202,8 @@ fn iptables_opens_and_closes() {
         rule("ip6tables", "-I"),
         rule("ip6tables", "-D")
     );
-    world.server.sh(
-        "iptables -A INPUT -p tcp --dport 22 -j DROP
-         ip6tables -A INPUT -p tcp --dport 22 -j DROP",
-    );
+    world.server.sh("iptables -A INPUT -p tcp --dport 22 -j DROP
+         ip6tables -A INPUT -p tcp --dport 22 -j DROP");
     let (server, laptop) = enrolled(&world, &door);
     for family in ["-4", "-6"] {
         laptop.run(&format!("open ssh gw {family}")).ended_with(0).said("ssh answers");

@@ -3,9 +3,13 @@
 mod commands;
 mod knocking;
 mod lease;
+mod mending;
 mod opening;
+mod refusals;
+mod reload;
 mod replay;
 mod silence;
+mod state;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
