@@ -47,6 +47,19 @@ fn await_packets(server: &Server<'_>, count: u64) -> Counters {
     counters
 }
 
+/// Waits until so many packets were accepted, and until everything is told that came before the last of them: the
+/// listener tells what it has counted a moment later than what it has found good.
+fn await_packet(server: &Server<'_>, accepted: u64) -> Counters {
+    let mut counters = server.status().counters;
+    until(PATIENCE, &format!("{accepted} packets to be accepted"), || {
+        counters = server.status().counters;
+        let refused: u64 = counters.refused.values().sum();
+        counters.accepted >= accepted && counters.received == counters.accepted + refused
+    });
+    assert_eq!(counters.accepted, accepted);
+    counters
+}
+
 /// For how much longer the kernel lets this address in: the inner `None` is for ever, the outer one not at all.
 fn left(server: &Server<'_>, address: impl Into<IpAddr>, port: &str) -> Option<Option<Duration>> {
     let element = Element { address: Address::new(address.into()), port: port.parse().unwrap() };
