@@ -157,6 +157,8 @@ pub struct ListenerStatus {
     pub ready: bool,
     /// How often it had to be started again.
     pub restarts: u64,
+    /// Interfaces that it should listen on, and that are not there.
+    pub missing_interfaces: Vec<String>,
 }
 
 /// The guard.

@@ -1,10 +1,52 @@
 //! Facts for the administrator's log: fixed event names, values as fields.
 
+use std::time::Duration;
+
 use knock_spa_engine::admit::effect::{Cause, Ended, Event, Next};
 use knock_spa_engine::rules::Lease;
+use knock_spa_proto::time::BootTime;
 
-/// Writes one event.
-pub fn say(event: &Event) {
+/// Lines in a second, over time: whoever knows a classic knock can open doors for many addresses, and must not fill
+/// the disk with words.
+const PER_SECOND: u32 = 50;
+
+/// Lines at once.
+const BURST: u32 = 500;
+
+/// Writes events, a bounded number in any time.
+#[derive(Debug)]
+pub struct Audit {
+    /// When as many lines as [`BURST`] will be, or were, free again.
+    free_at: BootTime,
+    suppressed: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { free_at: BootTime::ZERO, suppressed: 0 }
+    }
+}
+
+impl Audit {
+    /// Writes one event, or counts it.
+    pub fn say(&mut self, event: &Event, now: BootTime) {
+        let cost = Duration::from_secs(1).checked_div(PER_SECOND).unwrap_or_default();
+        let burst = cost.saturating_mul(BURST);
+        let free_at = self.free_at.max(now).saturating_add(cost);
+        if free_at.saturating_since(now) > burst {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return;
+        }
+        self.free_at = free_at;
+        if self.suppressed > 0 {
+            tracing::warn!(event = "suppressed", count = self.suppressed, "there was too much to tell");
+            self.suppressed = 0;
+        }
+        write(event);
+    }
+}
+
+fn write(event: &Event) {
     match event {
         Event::Opened { door, ports, address, by, lease, extended } => {
             let name = if *extended { "extended" } else { "opened" };

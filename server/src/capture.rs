@@ -25,40 +25,60 @@ pub struct Interest {
 /// and the listener, which looks again anyway, does the work: a filter has at most 4096 instructions.
 const MAX_PORTS: usize = 900;
 
-/// Bytes of a packet that are delivered: an SPA packet behind an IPv6 header and some extension headers.
-const SNAP: u32 = 1024;
+/// Bytes of a packet that are delivered: all of it.
+const SNAP: u32 = 65_535;
 
 /// The UDP header's own length (RFC 768).
 const UDP_HEADER: u32 = 8;
 
-/// Opens the sockets that see what is of interest, of both families: on each of `interfaces`, or on every interface
-/// that there is or will be but loopback. An interface that is not there is left out.
-///
-/// # Errors
-/// What the system said.
-pub fn open(interest: &Interest, interfaces: Option<&[InterfaceName]>) -> io::Result<Vec<OwnedFd>> {
-    let mut sockets = Vec::new();
-    for index in indices(interfaces)? {
-        for family in Family::ALL {
-            let program = program(interest, family, index.is_none().then_some(loopback()?));
-            sockets.push(packet_socket::open(family, index, &program)?);
-        }
-    }
-    Ok(sockets)
+/// Which sockets are needed: where one that is in use is equal to it, its sockets go on seeing everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    interest: Interest,
+    /// The interfaces by index; `None` stands for all that there are or will be, but loopback.
+    indices: Option<Vec<u32>>,
+    /// Named interfaces that are not there.
+    pub missing: Vec<InterfaceName>,
 }
 
-/// The indices of the interfaces; `None` stands for all of them.
-fn indices(interfaces: Option<&[InterfaceName]>) -> io::Result<Vec<Option<u32>>> {
-    let Some(names) = interfaces else { return Ok([None].into()) };
-    let mut indices = Vec::new();
-    for name in names {
-        match packet_socket::interface_index(name.as_str()) {
-            Ok(index) => indices.push(Some(index)),
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
-            Err(error) => return Err(error),
+impl Capture {
+    /// What is needed to see `interest` on `interfaces`, or on every one but loopback.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn new(interest: Interest, interfaces: Option<&[InterfaceName]>) -> io::Result<Self> {
+        let Some(names) = interfaces else {
+            return Ok(Self { interest, indices: None, missing: Vec::new() });
+        };
+        let (mut indices, mut missing) = (Vec::new(), Vec::new());
+        for name in names {
+            match packet_socket::interface_index(name.as_str()) {
+                Ok(index) => indices.push(index),
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => missing.push(*name),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(Self { interest, indices: Some(indices), missing })
     }
-    Ok(indices)
+
+    /// Opens the sockets, of both families.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn open(&self) -> io::Result<Vec<OwnedFd>> {
+        let (except, indices) = match &self.indices {
+            Some(indices) => (None, indices.iter().copied().map(Some).collect()),
+            None => (Some(loopback()?), vec![None]),
+        };
+        let mut sockets = Vec::new();
+        for index in indices {
+            for family in Family::ALL {
+                let program = program(&self.interest, family, except);
+                sockets.push(packet_socket::open(family, index, &program)?);
+            }
+        }
+        Ok(sockets)
+    }
 }
 
 fn loopback() -> io::Result<u32> {

@@ -40,10 +40,18 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`].
 pub fn ask(runtime: &Path, command: Command) -> Result<Reply, AskError> {
+    ask_within(runtime, command, PATIENCE)
+}
+
+/// Asks the daemon, and waits for at most `patience`.
+///
+/// # Errors
+/// [`AskError`].
+pub fn ask_within(runtime: &Path, command: Command, patience: Duration) -> Result<Reply, AskError> {
     let path = socket(runtime);
     let stream = UnixStream::connect(&path).map_err(|error| not_connected(error, path))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     let mut request = serde_json::to_vec(&Versioned::new(command)).map_err(io::Error::other)?;
     request.push(b'\n');
     (&stream).write_all(&request)?;

@@ -20,8 +20,8 @@ const HEADER: &[u8] = b"knock-spa-journal-v1\n";
 /// Bytes of SHA-256 that are kept: against accidents, not against a writer of the file, who is root.
 const CHECKSUM: usize = 8;
 
-/// The longest payload: a request opens ten ports for two addresses at most, each with a command's text.
-const MAX_PAYLOAD: usize = 1 << 20;
+/// The longest payload: all ports that a configuration can have, for two addresses, each with the longest command.
+const MAX_PAYLOAD: usize = 16 << 20;
 
 /// The longest file that is read: [`BLOATED`] is rewritten long before.
 const MAX_FILE: u64 = 256 << 20;
@@ -106,6 +106,8 @@ pub struct Journal {
     room: u64,
     /// Records that are not written yet.
     pending: Vec<u8>,
+    /// Whether a record was too long for one.
+    too_long: bool,
 }
 
 impl Lock {
@@ -116,6 +118,8 @@ impl Lock {
     pub fn take(directory: &Path) -> Result<Self, JournalError> {
         let path = directory.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        // A disk that takes nothing any more must not keep the daemon from starting: what is there can be locked.
+        let file = file.or_else(|error| File::open(&path).map_err(|_| error));
         let file = file.map_err(JournalError::at(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { directory: directory.to_owned(), _file: file }),
@@ -126,6 +130,12 @@ impl Lock {
 
     fn journal(&self) -> PathBuf {
         self.directory.join("journal")
+    }
+
+    /// Whether there is a journal, in whatever condition.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.journal().exists() || self.incomplete().exists()
     }
 
     /// The name of a journal that could not be written any more.
@@ -191,8 +201,15 @@ impl Lock {
     fn try_create(&self, path: &Path, records: &[Record]) -> io::Result<Journal> {
         let new = self.directory.join("journal.new");
         let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        let mut journal =
-            Journal { path: path.to_owned(), file, end: 0, began: 0, room: 0, pending: HEADER.to_vec() };
+        let mut journal = Journal {
+            path: path.to_owned(),
+            file,
+            end: 0,
+            began: 0,
+            room: 0,
+            pending: HEADER.to_vec(),
+            too_long: false,
+        };
         records.iter().for_each(|record| journal.append(record));
         journal.write_pending()?;
         journal.began = journal.end;
@@ -226,6 +243,10 @@ impl Journal {
     /// Adds a record, to be written with the next [`Self::sync`].
     pub fn append(&mut self, record: &Record) {
         let payload = record.encode();
+        if payload.len() > MAX_PAYLOAD {
+            self.too_long = true;
+            return;
+        }
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
         self.pending.extend(length);
         self.pending.extend(checksum(length, &payload));
@@ -250,6 +271,9 @@ impl Journal {
     }
 
     fn write_pending(&mut self) -> io::Result<()> {
+        if self.too_long {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a record is too long"));
+        }
         if self.pending.is_empty() {
             return Ok(());
         }

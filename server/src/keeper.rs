@@ -5,6 +5,7 @@
 
 mod backoff;
 mod desk;
+mod jobs;
 mod listening;
 mod plan;
 mod status;
@@ -19,19 +20,21 @@ use std::time::Duration;
 use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
 use knock_spa_engine::admit::{Admit, Claim, Restored};
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::{Command, Reply};
+use knock_spa_proto::control::{Command, GuardStatus, Reply};
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
 
 use crate::addresses::{self, AddressWatch};
-use crate::io::process::{self, Started};
+use crate::audit::Audit;
+use crate::capture::Capture;
+use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
 use crate::io::{clock, notify};
-use crate::{audit, capture};
 
+use self::backoff::Backoff;
 use self::desk::{Asked, Desk};
+use self::jobs::Jobs;
 use self::listening::{Heard, Listening};
 use self::store::Store;
 use self::wall::Wall;
@@ -70,7 +73,7 @@ impl RunError {
 }
 
 /// Runs the daemon until it is told to stop. `start` starts a listener: the product's own is
-/// [`process::start_listener`].
+/// [`start_listener`](crate::io::process::start_listener).
 ///
 /// # Errors
 /// [`RunError`].
@@ -89,13 +92,17 @@ struct Keeper<L> {
     config: PathBuf,
     plan: Plan,
     admit: Admit,
+    /// Before the store: the control socket goes before the lock does.
+    desk: Desk,
     store: Store,
     wall: Wall,
     listening: Listening<L>,
     address_watch: AddressWatch,
     addresses_changed: Watched,
-    desk: Desk,
-    jobs: JoinSet<(JobId, Ended)>,
+    /// When addresses and sockets are asked for again, after that failed.
+    ask_again: Backoff,
+    jobs: Jobs,
+    audit: Audit,
     timer: Timer,
     reload: Signal,
     stop: [Signal; 2],
@@ -119,6 +126,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     fn new(config: &Path, start: L) -> Result<Self, RunError> {
         let plan = Plan::load(config)?;
         let paths = &plan.settings.paths;
+        // The watch comes first, so that no address comes unnoticed.
+        let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
+        let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
         let own = addresses::own().map_err(RunError::doing("read this machine's addresses"))?;
         let (mut store, history) = Store::open(&paths.state)?;
         let restored = Restored::new(history, plan.rules()?, own, store.boot(), clock::now());
@@ -128,20 +138,20 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 "the journal does not know the server's key: every packet is refused for up to twice the window"
             );
         }
-        store.begin(&restored.admit)?;
-        let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
-        let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
+        store.begin(&restored.admit);
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         Ok(Self {
             config: config.to_owned(),
             admit: restored.admit,
+            desk: Desk::open(&paths.runtime).map_err(RunError::doing("open the control socket"))?,
             store,
             wall: Wall::new(&paths.state),
             listening: Listening::new(start),
             address_watch,
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
-            desk: Desk::open(&paths.runtime).map_err(RunError::doing("open the control socket"))?,
-            jobs: JoinSet::new(),
+            ask_again: Backoff::default(),
+            jobs: Jobs::default(),
+            audit: Audit::default(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -156,7 +166,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
+                self.listening.ready_by(),
                 self.wall.backoff().retry_at(),
+                self.ask_again.retry_at(),
             ];
             let next = next.into_iter().flatten().min();
             self.timer.set(next).map_err(RunError::doing("set a timer"))?;
@@ -179,7 +191,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             () = notify::due(&mut self.heartbeat) => Happened::HeartbeatDue,
             result = self.timer.expired() => Happened::TimeCame(result),
             () = self.wall.touched() => Happened::WallTouched,
-            Some(Ok((job, ended))) = self.jobs.join_next() => Happened::Ran(job, ended),
+            (job, ended) = self.jobs.ended() => Happened::Ran(job, ended),
             _ = self.reload.recv() => Happened::ReloadWanted,
             Some(asked) = self.desk.next() => Happened::Asked(asked),
             result = self.addresses_changed.read(|_| match address_watch.changed()? {
@@ -202,11 +214,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::AddressesChanged(result) => {
                 result.map_err(RunError::doing("watch this machine's addresses"))?;
-                self.handle_addresses().await?;
+                self.handle_addresses().await;
             }
             Happened::WallTouched => {
-                let elements = self.admit.elements(clock::now().boot);
-                self.wall.rebuild(&self.plan.settings, elements);
+                let now = clock::now().boot;
+                self.wall.handle_touched(&self.plan.settings, self.admit.elements(now), now);
             }
             Happened::TimeCame(result) => {
                 result.map_err(RunError::doing("wait for a timer"))?;
@@ -224,20 +236,31 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     }
 
     /// Links come and go more often than addresses do; only sockets on named interfaces care about links.
-    async fn handle_addresses(&mut self) -> Result<(), RunError> {
-        let own = addresses::own().map_err(RunError::doing("read this machine's addresses"))?;
-        if own != *self.admit.own() || self.plan.settings.listen.interfaces.is_some() {
-            self.admit.handle_own(own);
-            self.hand_over().await;
+    async fn handle_addresses(&mut self) {
+        self.ask_again.begin();
+        match addresses::own() {
+            Ok(own) if own == *self.admit.own() && self.plan.settings.listen.interfaces.is_none() => {}
+            Ok(own) => {
+                self.admit.handle_own(own);
+                self.hand_over().await;
+            }
+            Err(error) => {
+                tracing::error!(event = "addresses-failed", %error);
+                self.ask_again.fail(clock::now().boot);
+            }
         }
-        Ok(())
     }
 
     async fn handle_time(&mut self) {
         let now = clock::now();
         self.admit.handle_timeout(now);
+        self.listening.check(now.boot).await;
         if self.listening.backoff().is_due(now.boot) {
             self.start_listener().await;
+        }
+        if self.ask_again.is_due(now.boot) {
+            self.handle_addresses().await;
+            self.hand_over().await;
         }
         if self.wall.backoff().is_due(now.boot) {
             self.wall.build(&self.plan.settings, self.admit.elements(now.boot));
@@ -275,20 +298,26 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
     }
 
-    /// Gives the listener sockets and orders after the present plan and addresses.
+    /// Gives the listener orders after the present plan and addresses, and sockets where it needs others.
     async fn hand_over(&mut self) {
+        if !self.listening.has_listener() {
+            return;
+        }
         let now = clock::now().boot;
         let interfaces = self.plan.settings.listen.interfaces.as_deref();
-        let sockets = match capture::open(&self.plan.interest(), interfaces) {
-            Ok(sockets) => sockets,
-            Err(error) => {
-                let why = format!("can't open capture sockets: {error}");
-                return self.listening.lose(&why, now).await;
-            }
-        };
         let own: Vec<Address> = self.admit.own().iter().copied().collect();
         let orders = self.plan.orders(self.listening.next_generation(), own);
-        self.listening.hand_over(&orders, &sockets, now).await;
+        let handed = match Capture::new(self.plan.interest(), interfaces) {
+            Ok(capture) => self.listening.hand_over(&orders, capture, now).await,
+            Err(error) => Err(error),
+        };
+        match handed {
+            Ok(()) => self.ask_again.succeed(),
+            Err(error) => {
+                tracing::error!(event = "capture-failed", %error);
+                self.ask_again.fail(now);
+            }
+        }
     }
 
     /// Carries out what the engine has decided.
@@ -325,10 +354,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
                 }
             }
-            Effect::Run(job) => {
-                self.jobs.spawn(process::run(job));
-            }
-            Effect::Say(event) => audit::say(&event),
+            Effect::Run(job) => self.jobs.push(job),
+            Effect::Say(event) => self.audit.say(&event, clock::now().boot),
         }
     }
 
@@ -375,12 +402,22 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
-                Ok("the configuration and the clients are read again".into())
+                Ok(self.reloaded())
             }
             Err(error) => Err(error),
         };
-        notify::ready();
+        if self.listening.is_ready() {
+            notify::ready();
+        }
         outcome
+    }
+
+    fn reloaded(&self) -> String {
+        let done = "the configuration and the clients are read again";
+        match self.wall.status() {
+            GuardStatus::Failed { why } => format!("{done}; but the guard can't be built: {why}"),
+            GuardStatus::NotNeeded | GuardStatus::Down { .. } | GuardStatus::Up { .. } => done.into(),
+        }
     }
 
     /// Stops: openings by command are closed, since nobody would close them later; the guard stays, and the kernel
@@ -394,7 +431,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         tokio::pin!(patience);
         while !self.jobs.is_empty() {
             tokio::select! {
-                Some(Ok((job, ended))) = self.jobs.join_next() => {
+                (job, ended) = self.jobs.ended() => {
                     self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
                     self.settle();
                 }

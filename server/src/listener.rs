@@ -26,8 +26,8 @@ const BATCH: usize = 64;
 /// Counters are told at most this often: soon enough for a person, seldom enough for a flood.
 const COUNTERS_EVERY: Duration = Duration::from_millis(100);
 
-/// The longest packet that is delivered.
-const PACKET: usize = 2048;
+/// The longest IP packet.
+const PACKET: usize = 65_535;
 
 /// Runs the listener on its end of the channel, until the keeper closes its own.
 ///
@@ -38,7 +38,8 @@ pub async fn run(end: OwnedFd) -> io::Result<()> {
     let Some(first) = channel.receive_hand_over().await? else { return Ok(()) };
     let mut listener = Listener {
         watch: Watch::new(first.orders, clock::now()),
-        sockets: watched(first.sockets)?,
+        sockets: watched(first.sockets.unwrap_or_default())?,
+        packet: vec![0; PACKET],
         channel,
         told: Counters::default(),
         told_at: BootTime::ZERO,
@@ -63,6 +64,7 @@ struct Listener {
     watch: Watch,
     channel: Channel,
     sockets: Vec<Watched>,
+    packet: Vec<u8>,
     told: Counters,
     told_at: BootTime,
     timer: Timer,
@@ -100,18 +102,20 @@ impl Listener {
 
     async fn wake(&mut self) -> Wake {
         let has_work = self.watch.has_work();
-        let (watch, sockets) = (&mut self.watch, &self.sockets);
+        let (watch, sockets, packet) = (&mut self.watch, &self.sockets, &mut self.packet);
         tokio::select! {
             biased;
             orders = self.channel.receive_hand_over() => Wake::Orders(orders),
             result = self.timer.expired() => Wake::Counters(result),
-            result = poll_fn(|context| poll_packets(watch, sockets, context)) => Wake::Packets(result),
+            result = poll_fn(|context| poll_packets(watch, sockets, packet, context)) => Wake::Packets(result),
             () = std::future::ready(()), if has_work => Wake::Work,
         }
     }
 
     fn obey(&mut self, hand_over: HandOver) -> io::Result<()> {
-        self.sockets = watched(hand_over.sockets)?;
+        if let Some(sockets) = hand_over.sockets {
+            self.sockets = watched(sockets)?;
+        }
         self.watch.handle_orders(hand_over.orders);
         Ok(())
     }
@@ -140,11 +144,16 @@ fn watched(sockets: Vec<OwnedFd>) -> io::Result<Vec<Watched>> {
 }
 
 /// Ready once packets were read from any socket.
-fn poll_packets(watch: &mut Watch, sockets: &[Watched], context: &mut Context<'_>) -> Poll<io::Result<()>> {
+fn poll_packets(
+    watch: &mut Watch,
+    sockets: &[Watched],
+    packet: &mut [u8],
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
     let now = clock::now();
     let mut outcome = Poll::Pending;
     for socket in sockets {
-        match socket.poll_read(context, |socket| read_batch(watch, socket, now)) {
+        match socket.poll_read(context, |socket| read_batch(watch, socket, packet, now)) {
             // An interface that went down says so once, and goes on when it is up again.
             Poll::Ready(Err(error)) if error.raw_os_error() != Some(libc::ENETDOWN) => {
                 return Poll::Ready(Err(error));
@@ -157,10 +166,9 @@ fn poll_packets(watch: &mut Watch, sockets: &[Watched], context: &mut Context<'_
 }
 
 /// Reads packets until there are none or the batch is full; `WouldBlock` where there was none at all.
-fn read_batch(watch: &mut Watch, socket: BorrowedFd<'_>, now: Now) -> io::Result<()> {
-    let mut packet = [0; PACKET];
+fn read_batch(watch: &mut Watch, socket: BorrowedFd<'_>, packet: &mut [u8], now: Now) -> io::Result<()> {
     for read in 0..BATCH {
-        match recv(socket, &mut packet, RecvFlags::DONTWAIT) {
+        match recv(socket, &mut *packet, RecvFlags::DONTWAIT) {
             Ok((len, _)) => watch.handle_packet(packet.get(..len).unwrap_or_default(), now),
             Err(rustix::io::Errno::WOULDBLOCK) if read > 0 => return Ok(()),
             Err(error) => return Err(error.into()),

@@ -63,7 +63,8 @@ fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
 /// Lines without time or colour: whoever collects them, systemd for one, has its own.
 fn log_to_stderr(level: tracing::Level) {
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    lines.without_time().with_target(false).with_ansi(false).init();
+    // A reader that is gone must not take the daemon with it.
+    lines.without_time().with_target(false).with_ansi(false).log_internal_errors(false).init();
 }
 
 impl From<RunError> for Failure {
@@ -156,6 +157,9 @@ fn words(status: &Status) -> String {
     line(&mut text, &format!("guard: {}", guard_words(&status.guard)));
     let listener = if status.listener.ready { "listening" } else { "not listening" };
     line(&mut text, &format!("listener: {listener}, started again {} times", status.listener.restarts));
+    for name in &status.listener.missing_interfaces {
+        line(&mut text, &format!("interface {name}: NOT THERE; nothing is heard on it"));
+    }
     if status.journal == Health::Failed {
         line(&mut text, "journal: CAN'T BE WRITTEN: command doors refuse; mend the disk");
     }

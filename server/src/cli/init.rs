@@ -13,7 +13,7 @@ use crate::cli::terminal;
 use crate::config::settings::{Paths, Settings};
 use crate::config::{Config, ConfigError};
 use crate::files;
-use crate::journal::{Condition, Lock};
+use crate::journal::Lock;
 use crate::server_key::{self, KeyError};
 
 /// The first configuration.
@@ -127,7 +127,7 @@ impl Found {
 /// then refuses packets for a while.
 fn begin_journal(state: &Path, key: ServerKey) -> Result<(), Failure> {
     let lock = Lock::take(state)?;
-    if lock.read()?.1 == Condition::Absent {
+    if !lock.has_journal() {
         lock.create(&[Record::Key(key)])?;
     }
     Ok(())

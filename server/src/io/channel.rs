@@ -19,8 +19,14 @@ pub const MAX_SOCKETS: usize = 252;
 /// The longest orders that are read: ten thousand doors with long sequences stay far below.
 const MAX_ORDERS: u64 = 64 << 20;
 
-/// The one byte that a hand-over is, beside its descriptors: its version.
+/// The first byte of a hand-over, beside its descriptors: its version.
 const VERSION: u8 = 1;
+
+/// The second byte where the sockets in use stay in use.
+const KEEP: u8 = 0;
+
+/// The second byte where sockets come with the orders, in place of those in use.
+const REPLACE: u8 = 1;
 
 /// The two ends of a new channel, non-blocking and closed on exec.
 ///
@@ -36,8 +42,8 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 pub struct HandOver {
     /// What to watch for.
     pub orders: Orders,
-    /// The capture sockets.
-    pub sockets: Vec<OwnedFd>,
+    /// The capture sockets; absent where those in use stay in use.
+    pub sockets: Option<Vec<OwnedFd>>,
 }
 
 /// One end of a channel.
@@ -83,14 +89,16 @@ impl Channel {
     ///
     /// # Errors
     /// What the system said; [`io::ErrorKind::InvalidInput`] for more than [`MAX_SOCKETS`].
-    pub async fn hand_over(&self, orders: &Orders, sockets: &[OwnedFd]) -> io::Result<()> {
+    pub async fn hand_over(&self, orders: &Orders, sockets: Option<&[OwnedFd]>) -> io::Result<()> {
+        let kind = if sockets.is_some() { REPLACE } else { KEEP };
+        let sockets = sockets.unwrap_or_default();
         if sockets.len() > MAX_SOCKETS {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many interfaces are named"));
         }
         let orders = sealed(&orders.encode())?;
         let descriptors: Vec<BorrowedFd<'_>> =
             std::iter::once(&orders).chain(sockets).map(AsFd::as_fd).collect();
-        self.0.write(|end| send_descriptors(end, &descriptors)).await
+        self.0.write(|end| send_descriptors(end, kind, &descriptors)).await
     }
 
     /// Receives a hand-over; `None` where the other end is gone.
@@ -98,12 +106,12 @@ impl Channel {
     /// # Errors
     /// What the system said; [`io::ErrorKind::InvalidData`] for what [`Self::hand_over`] does not send.
     pub async fn receive_hand_over(&self) -> io::Result<Option<HandOver>> {
-        let Some(mut descriptors) = self.0.read(receive_descriptors).await? else { return Ok(None) };
+        let Some((kind, mut descriptors)) = self.0.read(receive_descriptors).await? else { return Ok(None) };
         if descriptors.is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let orders = read_orders(descriptors.remove(0))?;
-        Ok(Some(HandOver { orders, sockets: descriptors }))
+        Ok(Some(HandOver { orders, sockets: (kind == REPLACE).then_some(descriptors) }))
     }
 }
 
@@ -124,34 +132,34 @@ fn read_orders(descriptor: OwnedFd) -> io::Result<Orders> {
     Orders::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-fn send_descriptors(end: BorrowedFd<'_>, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+fn send_descriptors(end: BorrowedFd<'_>, kind: u8, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    sendmsg(end, &[IoSlice::new(&[VERSION])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    sendmsg(end, &[IoSlice::new(&[VERSION, kind])], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
-fn receive_descriptors(end: BorrowedFd<'_>) -> io::Result<Option<Vec<OwnedFd>>> {
+fn receive_descriptors(end: BorrowedFd<'_>) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let received = recvmsg(end, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut bytes = [0; 2];
+    let received = recvmsg(end, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     if received.bytes == 0 {
         return Ok(None);
     }
-    if byte != [VERSION] {
+    let [VERSION, kind] = bytes else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the hand-over is of another version"));
-    }
+    };
     let mut descriptors = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
             descriptors.extend(rights);
         }
     }
-    Ok(Some(descriptors))
+    Ok(Some((kind, descriptors)))
 }
 
 #[cfg(test)]
@@ -173,9 +181,11 @@ mod tests {
             doors: Vec::new(),
         };
         let (one, two) = pair().unwrap();
-        ours.hand_over(&orders, &[one, two]).await.unwrap();
+        ours.hand_over(&orders, Some(&[one, two])).await.unwrap();
         let arrived = theirs.receive_hand_over().await.unwrap().unwrap();
-        assert_eq!((arrived.orders.encode(), arrived.sockets.len()), (orders.encode(), 2));
+        assert_eq!((arrived.orders.encode(), arrived.sockets.unwrap().len()), (orders.encode(), 2));
+        ours.hand_over(&orders, None).await.unwrap();
+        assert!(theirs.receive_hand_over().await.unwrap().unwrap().sockets.is_none());
 
         theirs.send(&[1, 2, 3]).await.unwrap();
         drop(theirs);

@@ -15,7 +15,8 @@ use super::channel;
 pub const LISTENER_WORD: &str = "listener";
 
 /// The environment that is not handed on: it is between systemd and the daemon.
-const PRIVATE: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS"];
+const PRIVATE: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /// A listener that was started.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Started {
 }
 
 /// Starts the product's listener: this program again, with its end of the channel for standard input, and with
-/// nothing else that is open here.
+/// nothing else that this program has opened.
 ///
 /// # Errors
 /// What the system said.

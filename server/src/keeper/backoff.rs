@@ -26,6 +26,11 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// Nothing failed, but the next try can wait for `span`.
+    pub(super) fn put_off(&mut self, span: Duration, now: BootTime) {
+        self.retry_at = Some(now.saturating_add(span));
+    }
+
     /// A try begins: it need not be waited for any longer.
     pub(super) const fn begin(&mut self) {
         self.retry_at = None;

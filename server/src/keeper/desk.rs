@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::control;
 
-/// A connection that says nothing for so long is closed.
+/// Who takes so long to ask, or to take the answer, is left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Requests that wait at most.
@@ -71,14 +71,12 @@ impl Drop for Desk {
     }
 }
 
-/// Serves one connection after the other: each is over within [`PATIENCE`].
+/// Serves one connection after the other.
 async fn accept(socket: UnixListener, sender: mpsc::Sender<Asked>) {
     loop {
         match socket.accept().await {
             Ok((stream, _)) => {
-                if let Err(error) = tokio::time::timeout(PATIENCE, serve(stream, &sender)).await {
-                    tracing::debug!(event = "control-slow", %error);
-                }
+                serve(stream, &sender).await;
             }
             Err(error) => {
                 tracing::warn!(event = "control-failed", %error);
@@ -89,14 +87,17 @@ async fn accept(socket: UnixListener, sender: mpsc::Sender<Asked>) {
 }
 
 async fn serve(mut stream: UnixStream, sender: &mpsc::Sender<Asked>) {
-    let reply = match read_command(&mut stream).await {
-        Ok(command) => ask(command, sender).await,
-        Err(why) => Reply::Failed { why },
+    let reply = match tokio::time::timeout(PATIENCE, read_command(&mut stream)).await {
+        Ok(Ok(command)) => ask(command, sender).await,
+        Ok(Err(why)) => Reply::Failed { why },
+        Err(_elapsed) => return,
     };
     let Ok(mut line) = serde_json::to_vec(&Versioned::new(reply)) else { return };
     line.push(b'\n');
-    if let Err(error) = stream.write_all(&line).await {
-        tracing::debug!(event = "control-gone", %error);
+    match tokio::time::timeout(PATIENCE, stream.write_all(&line)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(event = "control-gone", %error),
+        Err(_elapsed) => tracing::debug!(event = "control-slow"),
     }
 }
 

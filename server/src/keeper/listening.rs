@@ -1,22 +1,26 @@
 //! The listener, seen from the keeper: started, given orders, heard, and started again when it is gone.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use knock_spa_engine::watch::Orders;
 use knock_spa_proto::control::ListenerStatus;
+use knock_spa_proto::interface::InterfaceName;
 use knock_spa_proto::report::{Counters, REPORT_LEN, Report};
 use knock_spa_proto::time::BootTime;
 use tokio::process::Child;
 
 use super::backoff::Backoff;
+use crate::capture::Capture;
 use crate::io::channel::Channel;
 use crate::io::notify;
 use crate::io::process::Started;
 
-/// A listener that does not take new orders for so long is replaced.
-const ORDERS_PATIENCE: Duration = Duration::from_secs(2);
+/// A listener that has not said after so long that its orders are in force is replaced.
+const ORDERS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The one after a listener that lived for so long is started without a growing wait.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// What comes from the listener.
 pub(super) enum Heard {
@@ -31,6 +35,12 @@ pub(super) struct Listening<L> {
     process: Option<Child>,
     generation: u32,
     ready: bool,
+    /// When the orders that were handed over must be in force.
+    ready_by: Option<BootTime>,
+    started_at: BootTime,
+    /// What the listener's sockets see.
+    capture: Option<Capture>,
+    missing: Vec<InterfaceName>,
     restarts: u64,
     backoff: Backoff,
     counters: Counters,
@@ -46,6 +56,10 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             process: None,
             generation: 0,
             ready: false,
+            ready_by: None,
+            started_at: BootTime::ZERO,
+            capture: None,
+            missing: Vec::new(),
             restarts: 0,
             backoff: Backoff::default(),
             counters: Counters::default(),
@@ -60,6 +74,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         match started {
             Ok((channel, process)) => {
                 (self.channel, self.process) = (Some(channel), process);
+                self.started_at = now;
                 true
             }
             Err(error) => {
@@ -80,15 +95,59 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.generation
     }
 
-    pub(super) async fn hand_over(&mut self, orders: &Orders, sockets: &[OwnedFd], now: BootTime) {
-        let Some(channel) = &self.channel else { return };
+    /// Hands over orders, and the sockets that `capture` needs where those in use do not serve. Where sockets cannot be
+    /// opened, the listener goes on with those that it has.
+    pub(super) async fn hand_over(
+        &mut self,
+        orders: &Orders,
+        capture: Capture,
+        now: BootTime,
+    ) -> io::Result<()> {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        let sockets = if self.capture.as_ref() == Some(&capture) { None } else { Some(capture.open()?) };
         self.ready = false;
-        let handed = tokio::time::timeout(ORDERS_PATIENCE, channel.hand_over(orders, sockets)).await;
-        match handed {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.lose(&error.to_string(), now).await,
-            Err(_elapsed) => self.lose("it takes no orders", now).await,
+        self.ready_by = Some(now.saturating_add(ORDERS_PATIENCE));
+        let handing = channel.hand_over(orders, sockets.as_deref());
+        let lost = match tokio::time::timeout(ORDERS_PATIENCE, handing).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_elapsed) => Some("it takes no orders".into()),
+        };
+        self.note_missing(&capture.missing);
+        self.capture = Some(capture);
+        if let Some(why) = lost {
+            self.lose(&why, now).await;
         }
+        Ok(())
+    }
+
+    fn note_missing(&mut self, missing: &[InterfaceName]) {
+        if self.missing != missing {
+            self.missing = missing.to_vec();
+            for name in missing {
+                tracing::warn!(
+                    event = "interface-missing",
+                    name = name.as_str(),
+                    "it is listened on once it is there"
+                );
+            }
+        }
+    }
+
+    pub(super) const fn has_listener(&self) -> bool {
+        self.channel.is_some()
+    }
+
+    /// Replaces a listener whose orders should be in force by now.
+    pub(super) async fn check(&mut self, now: BootTime) {
+        if self.ready_by.is_some_and(|by| by <= now) {
+            self.lose("it does not say that its orders are in force", now).await;
+        }
+    }
+
+    /// When [`Self::check`] has something to do.
+    pub(super) const fn ready_by(&self) -> Option<BootTime> {
+        self.ready_by
     }
 
     /// Waits for a report, for ever where there is no listener.
@@ -111,7 +170,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
     pub(super) fn handle_ready(&mut self, generation: u32) {
         if generation == self.generation && !self.ready {
             self.ready = true;
-            self.backoff.succeed();
+            self.ready_by = None;
             notify::ready();
             tracing::info!(event = "listening", generation);
         }
@@ -124,13 +183,16 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
     /// Lets go of a listener that is lost, and sees to another.
     pub(super) async fn lose(&mut self, why: &str, now: BootTime) {
         tracing::error!(event = "listener-lost", why);
+        if now.saturating_since(self.started_at) >= STEADY {
+            self.backoff.succeed();
+        }
         self.dismiss().await;
         self.try_later(now);
     }
 
     /// Ends the listener.
     pub(super) async fn dismiss(&mut self) {
-        self.channel = None;
+        (self.channel, self.capture, self.ready_by) = (None, None, None);
         self.ready = false;
         self.before = self.counted();
         self.counters = Counters::default();
@@ -155,8 +217,16 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
-    pub(super) const fn status(&self) -> ListenerStatus {
-        ListenerStatus { ready: self.ready, restarts: self.restarts }
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(super) fn status(&self) -> ListenerStatus {
+        ListenerStatus {
+            ready: self.ready,
+            restarts: self.restarts,
+            missing_interfaces: self.missing.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 

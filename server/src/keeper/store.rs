@@ -49,10 +49,12 @@ impl Store {
         self.boot
     }
 
-    /// Begins a new file from the present state.
-    pub(super) fn begin(&mut self, admit: &Admit) -> Result<(), RunError> {
-        self.journal = Some(self.lock.create(&admit.snapshot(self.boot))?);
-        Ok(())
+    /// Begins a new file from the present state. Where that fails the daemon runs all the same: the administrator must
+    /// get in to mend the disk.
+    pub(super) fn begin(&mut self, admit: &Admit) {
+        if self.renew(admit).is_err() {
+            tracing::error!(event = "journal-failed", "command doors refuse, the guard goes on from memory");
+        }
     }
 
     /// Adds a record. Without a file it is not lost: the next file begins with the state that it is part of.

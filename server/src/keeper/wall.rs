@@ -12,6 +12,8 @@ use knock_spa_proto::element::Element;
 use knock_spa_proto::port::{ServicePort, Transport};
 
 use super::backoff::Backoff;
+use knock_spa_proto::time::BootTime;
+
 use crate::config::settings::{GuardStart, Settings};
 use crate::guard_mark::{self, Mark};
 use crate::io::clock;
@@ -21,12 +23,24 @@ use crate::nft::{self, Guard, NftError, Ruleset, RulesetWatch};
 /// An element and how long it is to stay; `None` is for ever.
 type Opened = (Element, Option<Duration>);
 
+/// Rebuilds at once within [`CALM`]: a firewall that is reloaded a few times is no fight.
+const AT_ONCE: u32 = 20;
+
+/// After so long it begins anew.
+const CALM: Duration = Duration::from_secs(10);
+
+/// The wait between rebuilds while somebody removes the table over and over.
+const CONTESTED_WAIT: Duration = Duration::from_secs(1);
+
 pub(super) struct Wall {
     state: PathBuf,
     /// Present from the first time that it had to stand.
     standing: Option<Standing>,
     status: GuardStatus,
     rebuilt: u64,
+    /// Rebuilt so often since the time below.
+    lately: u32,
+    calm_since: BootTime,
     backoff: Backoff,
 }
 
@@ -52,6 +66,8 @@ impl Wall {
             standing: None,
             status: GuardStatus::NotNeeded,
             rebuilt: 0,
+            lately: 0,
+            calm_since: BootTime::ZERO,
             backoff: Backoff::default(),
         }
     }
@@ -96,7 +112,10 @@ impl Wall {
         }
         let Some(standing) = &mut self.standing else { return Ok(()) };
         let doors = guarded(settings);
-        let kept = nft::established(&doors)?;
+        let kept = nft::established(&doors).unwrap_or_else(|error| {
+            tracing::error!(event = "sessions-unknown", %error, "idle sessions older than the guard may stall");
+            Vec::new()
+        });
         let trusted = settings.guard.trusted.clone();
         standing.guard.install(&Ruleset { doors, doors_until: None, trusted, open, kept })
     }
@@ -120,9 +139,22 @@ impl Wall {
         GuardStatus::Failed { why: error.to_string() }
     }
 
-    /// Builds the guard again after somebody else has removed it.
-    pub(super) fn rebuild(&mut self, settings: &Settings, open: Vec<Opened>) {
+    /// Builds the guard again after somebody else has removed it: at once, unless somebody does so over and over.
+    pub(super) fn handle_touched(&mut self, settings: &Settings, open: Vec<Opened>, now: BootTime) {
         self.rebuilt = self.rebuilt.saturating_add(1);
+        if now.saturating_since(self.calm_since) >= CALM {
+            (self.calm_since, self.lately) = (now, 0);
+        }
+        self.lately = self.lately.saturating_add(1);
+        if self.lately > AT_ONCE {
+            if self.lately == AT_ONCE.saturating_add(1) {
+                tracing::error!(
+                    event = "guard-contested",
+                    "somebody removes the guard's table over and over: is another daemon running?"
+                );
+            }
+            return self.backoff.put_off(CONTESTED_WAIT, now);
+        }
         self.build(settings, open);
         tracing::warn!(event = "guard-rebuilt", "somebody removed the guard's table, and it is there again");
     }
@@ -139,6 +171,10 @@ impl Wall {
 
     fn change(&mut self, change: impl FnOnce(&mut Guard) -> Result<(), NftError>) -> bool {
         let Some(standing) = &mut self.standing else { return true };
+        if self.backoff.retry_at().is_some() {
+            // It will be built from what must be open then.
+            return true;
+        }
         match change(&mut standing.guard) {
             Ok(()) => true,
             Err(error) => {
