@@ -184,8 +184,8 @@ impl Guard {
         Ok(Shown { doors, open, dropped: self.dropped()? })
     }
 
-    /// The elements of a set, and for how much longer they are there.
-    fn elements<T>(
+    /// The elements of a set in order, which the kernel does not keep, and for how much longer they are there.
+    fn elements<T: Ord>(
         &mut self,
         set: Set,
         from_key: impl Fn(&[u8]) -> Option<T>,
@@ -193,7 +193,9 @@ impl Guard {
         let messages = self.list(NFT_MSG_GETSETELEM, NLM_F_DUMP, &set.reference(), |message| {
             set::entries(message).filter_map(|(key, left)| Some((from_key(key)?, left))).collect::<Vec<_>>()
         })?;
-        Ok(messages.into_iter().flatten().collect())
+        let mut elements: Vec<_> = messages.into_iter().flatten().collect();
+        elements.sort_unstable();
+        Ok(elements)
     }
 
     /// How many packets the last rule dropped.

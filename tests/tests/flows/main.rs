@@ -1,9 +1,15 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
+mod commands;
+mod knocking;
 mod lease;
+mod mending;
 mod opening;
+mod refusals;
+mod reload;
 mod replay;
 mod silence;
+mod state;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -38,6 +44,19 @@ fn await_packets(server: &Server<'_>, count: u64) -> Counters {
         counters = server.status().counters;
         counters.accepted + counters.refused.values().sum::<u64>() >= count
     });
+    counters
+}
+
+/// Waits until so many packets were accepted, and until everything is told that came before the last of them: the
+/// listener tells what it has counted a moment later than what it has found good.
+fn await_packet(server: &Server<'_>, accepted: u64) -> Counters {
+    let mut counters = server.status().counters;
+    until(PATIENCE, &format!("{accepted} packets to be accepted"), || {
+        counters = server.status().counters;
+        let refused: u64 = counters.refused.values().sum();
+        counters.accepted >= accepted && counters.received == counters.accepted + refused
+    });
+    assert_eq!(counters.accepted, accepted);
     counters
 }
 

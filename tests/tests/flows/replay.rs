@@ -158,11 +158,7 @@ fn outsiders_cannot_make_the_server_compute() {
     }
     laptop.run("open ssh gw --no-wait --repeat 3").ended_with(0);
     until(PATIENCE, "the door to open all the same", || !server.openings().is_empty());
-    let mut counters = server.status().counters;
-    until(PATIENCE, "the client's three packets to be counted", || {
-        counters = server.status().counters;
-        counters.accepted == 3 && counters.key_agreements >= 3
-    });
+    let counters = await_packet(&server, 3);
     // What is sent faster than it is read may be lost: the kernel's queue is bounded.
     assert!(counters.refused["junk"] >= 1000, "{counters:?}");
     assert_eq!((counters.received, counters.key_agreements), (counters.refused["junk"] + 3, 3));
