@@ -269,14 +269,17 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     /// Takes what was heard, and whatever else is there already: their records become durable together.
     async fn handle_heard(&mut self, first: Heard) {
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            match next {
-                Some(Heard::Report(report)) => self.handle_report(*report),
-                Some(Heard::Lost(why)) => return self.listening.lose(&why, clock::now().boot).await,
-                None => return,
-            }
-            next = self.listening.hear_waiting();
+        self.handle_one(first).await;
+        for _ in 1..BATCH {
+            let Some(next) = self.listening.hear_waiting() else { return };
+            self.handle_one(next).await;
+        }
+    }
+
+    async fn handle_one(&mut self, heard: Heard) {
+        match heard {
+            Heard::Report(report) => self.handle_report(*report),
+            Heard::Lost(why) => self.listening.lose(&why, clock::now().boot).await,
         }
     }
 
