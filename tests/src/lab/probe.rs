@@ -72,8 +72,12 @@ impl Namespace {
     /// # Panics
     /// Where the address is not this machine's, or there is no way.
     pub fn send_udp(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        let socket = self.enter(|| UdpSocket::bind(from)).expect("an address of this machine");
-        let sent = socket.send_to(payload, to).expect("sending a datagram");
+        let domain = if from.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+        let socket = self.enter(|| Socket::new(domain, Type::DGRAM, None)).expect("a socket");
+        // A process that another test is about to start may have the last one of this port for a moment.
+        socket.set_reuse_address(true).expect("a port that was used before");
+        socket.bind(&from.into()).expect("an address of this machine");
+        let sent = socket.send_to(payload, &to.into()).expect("sending a datagram");
         assert_eq!(sent, payload.len());
     }
 
