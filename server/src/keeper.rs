@@ -438,6 +438,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
                     self.settle();
                 }
+                Some(asked) = self.desk.next() => {
+                    asked.answer(Reply::Failed { why: "the daemon is stopping".into() });
+                }
                 () = &mut patience => break,
             }
         }
