@@ -92,7 +92,13 @@ impl<'w> Server<'w> {
 
     /// Starts the daemon.
     pub fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// Starts the daemon with these in its environment.
+    pub fn spawn_with(&mut self, environment: &[(&str, &str)]) {
         let mut command = self.program(&["run", "--log-level", "debug"]);
+        command.envs(environment.iter().copied());
         self.daemon = Some(self.host.spawn(&mut command));
     }
 
@@ -141,7 +147,19 @@ impl<'w> Server<'w> {
     /// Where the daemon does not run.
     pub fn kill(&mut self) {
         let listener = self.listener();
-        self.kill_listener();
+        kill_process(listener, Signal::KILL).expect("killing the listener");
+        self.kill_parent_of(listener);
+    }
+
+    /// Kills the keeper, with SIGKILL, and waits until the listener has followed.
+    ///
+    /// # Panics
+    /// Where the daemon does not run, or the listener does not follow.
+    pub fn kill_keeper(&mut self) {
+        self.kill_parent_of(self.listener());
+    }
+
+    fn kill_parent_of(&mut self, listener: Pid) {
         let mut daemon = self.daemon.take().expect("it runs");
         daemon.signal(Signal::KILL);
         daemon.wait();

@@ -218,3 +218,44 @@ fn iptables_opens_and_closes() {
         });
     }
 }
+
+/// Commands that say so when they begin, and go on only when a file `slow` is not there.
+const SLOW: &str = "[door.ssh]\nports = ['tcp/22']\n[door.ssh.action]\n\
+    start = 'echo start >> DIR/notes; while [ -e DIR/slow ]; do sleep 0.01; done; echo started >> DIR/notes'\n\
+    stop = 'echo stop >> DIR/notes; while [ -e DIR/slow ]; do sleep 0.01; done; echo stopped >> DIR/notes'\n";
+
+#[test]
+fn a_stopping_daemon_waits_for_a_start_and_then_stops_it() {
+    let world = World::new();
+    let (mut server, laptop) = enrolled(&world, SLOW);
+    server.write("slow", "", 0o600);
+    laptop.run("open ssh gw -4 --no-wait").ended_with(0);
+    await_notes(&server, &["start"]);
+    server.signal(Signal::TERM);
+    until(PATIENCE, "it to hear of that", || server.command(&["status"]).status != 0);
+    server.command(&["status"]).ended_with(65).said("the daemon is stopping");
+    std::fs::remove_file(server.path("slow")).unwrap();
+    assert!(server.wait().0.success());
+    await_notes(&server, &["start", "started", "stop", "stopped"]);
+}
+
+#[test]
+fn a_stop_that_nobody_saw_end_runs_again() {
+    let world = World::new();
+    let (mut server, laptop) = enrolled(&world, SLOW);
+    laptop.run("open ssh gw -4 --no-wait --for 1h").ended_with(0);
+    await_notes(&server, &["start", "started"]);
+    server.write("slow", "", 0o600);
+    laptop.run("close gw").ended_with(0);
+    await_notes(&server, &["start", "started", "stop"]);
+    server.kill_keeper();
+    std::fs::remove_file(server.path("slow")).unwrap();
+    await_notes(&server, &["start", "started", "stop", "stopped"]);
+    server.start();
+    await_notes(&server, &["start", "started", "stop", "stopped", "stop", "stopped"]);
+    server.stop();
+    server.start();
+    assert_eq!(server.openings(), []);
+    server.stop();
+    await_notes(&server, &["start", "started", "stop", "stopped", "stop", "stopped"]);
+}

@@ -95,3 +95,38 @@ fn a_saved_ruleset_brings_no_old_opening_back() {
     server.start();
     assert_eq!(server.guard().unwrap().open, []);
 }
+
+#[test]
+fn without_an_end_it_lasts_until_it_is_closed() {
+    let world = World::new();
+    let _service = Echo::tcp(&world.server, 22);
+    let (mut server, laptop) = enrolled(&world, &format!("{DEFAULT}open-for = 'forever'\n"));
+    laptop.run("open ssh gw").ended_with(0);
+    for way in [Signal::KILL, Signal::TERM] {
+        server.end(way);
+        server.start();
+        assert!(server.openings().iter().all(|opening| opening.left.is_none()));
+        for ip in world.laptop.addresses() {
+            assert_eq!(left(&server, ip, "tcp/22"), Some(None), "{way:?}");
+        }
+    }
+    server.command(&["status"]).ended_with(0).said("ssh for 192.0.2.2, until it is closed, by alice");
+    laptop.run("close gw").ended_with(0);
+    until(PATIENCE, "it to be closed", || server.guard().unwrap().open.is_empty());
+}
+
+#[test]
+fn a_client_s_own_bounds_hold() {
+    let world = World::new();
+    let server = Server::running(&world.server, DEFAULT);
+    let soon = world.server.run("date --utc --date=+100sec +%Y-%m-%dT%H:%M:%SZ");
+    for (name, option, bound) in [("alice", "--max-open", "50s"), ("bob", "--not-after", soon.trim())] {
+        let laptop = Laptop::new(&world.laptop, &world.server);
+        server.enrol(&laptop, name, &["--door", "ssh", option, bound]);
+        laptop.run("open ssh gw -4 --no-wait --for 1h").ended_with(0);
+        until(PATIENCE, "the door to open", || server.openings().iter().any(|opening| opening.by == name));
+        let left = server.openings().iter().find(|opening| opening.by == name).unwrap().left.unwrap();
+        let most = if name == "alice" { 50 } else { 100 };
+        assert!(left <= most && left > most - 25, "{name}: {left}");
+    }
+}

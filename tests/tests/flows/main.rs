@@ -8,6 +8,7 @@ mod opening;
 mod refusals;
 mod reload;
 mod replay;
+mod service;
 mod silence;
 mod state;
 

@@ -171,6 +171,8 @@ fn addresses_and_interfaces_that_come_later_are_listened_to() {
         .sh("ip addr add 192.0.2.9/24 dev to-laptop; ip addr add 2001:db8:1::9/64 dev to-laptop nodad");
     is_heard(&world.laptop, "192.0.2.2", "192.0.2.9");
     is_heard(&world.laptop, "2001:db8:1::2", "2001:db8:1::9");
+    world.server.sh("ip link set to-laptop down; ip link set to-laptop up");
+    is_heard(&world.laptop, "192.0.2.2", "192.0.2.1");
     for _ in 0..2 {
         let_in(&world.server, &world.inner);
         is_heard(&world.inner, "203.0.113.2", "203.0.113.1");
@@ -208,6 +210,11 @@ fn only_the_named_interfaces_are_listened_to() {
         world.server.run("ip link del later0");
     }
 
+    // One that goes down and comes up again is listened to as before.
+    world.server.sh("ip link set to-laptop down
+         ip link set to-laptop up
+         ip addr add 2001:db8:1::1/64 dev to-laptop nodad");
+    until(PATIENCE, "the cable", || world.server.run("ip -o link show to-laptop").contains("LOWER_UP"));
     good(&server, &world.laptop, world.laptop.v4.into());
     let before = junk_before(&server, 3);
     reconfigure(&mut server, &format!("{DEFAULT}[listen]\ninterfaces = ['to-stranger']\n"));

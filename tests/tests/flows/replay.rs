@@ -1,5 +1,8 @@
 //! The same bytes open nothing a second time: from wherever, whatever happened in between.
 
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
 use knock_spa_proto::spa::PACKET_LEN;
 use knock_spa_proto::spa::request::Addresses;
 use knock_spa_proto::time::UnixTime;
@@ -162,4 +165,60 @@ fn outsiders_cannot_make_the_server_compute() {
     // What is sent faster than it is read may be lost: the kernel's queue is bounded.
     assert!(counters.refused["junk"] >= 1000, "{counters:?}");
     assert_eq!((counters.received, counters.key_agreements), (counters.refused["junk"] + 3, 3));
+}
+
+/// The record comes before the move, and the mark is in it: killed at any moment, a packet has opened the door and
+/// will not again, or it has not.
+#[test]
+fn whenever_it_is_killed_a_packet_opens_at_most_once() {
+    let world = World::new();
+    let (mut server, laptop) = enrolled(&world, DEFAULT);
+    let key = server.key();
+    let from = world.laptop.v4.into();
+    let (mut opened_before, mut opened_after) = (0, 0);
+    for i in 0..12_u8 {
+        let wanted = Ipv4Addr::new(192, 0, 2, 100 + i);
+        let request = open("ssh", Addresses::NONE.with_v4(wanted).unwrap(), 3600);
+        let packet = laptop.seal(&key, now(), &request);
+        laptop.send(&packet, from, spa_port(&world, from));
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(400) * i.into() {}
+        server.kill_keeper();
+        let has_opened = left(&server, wanted, "tcp/22").is_some();
+        server.start();
+        let is_open = left(&server, wanted, "tcp/22").is_some();
+        assert!(is_open || !has_opened, "what was opened is on record");
+        laptop.send(&packet, from, spa_port(&world, from));
+        let counters = await_packets(&server, 1);
+        if is_open {
+            assert_eq!(counters.refused["replayed"], 1, "{i}: {counters:?}");
+            opened_before += 1;
+        } else {
+            assert_eq!(counters.accepted, 1, "{i}: {counters:?}");
+            opened_after += 1;
+        }
+    }
+    eprintln!("opened before the kill: {opened_before}, after it: {opened_after}");
+}
+
+#[test]
+fn what_the_machine_sends_itself_is_not_heard() {
+    let world = World::new();
+    let (server, laptop) = enrolled(&world, DEFAULT);
+    let request = open("ssh", Addresses::NONE.with_v4(world.stranger.v4).unwrap(), 0);
+    for own in ["127.0.0.1", "192.0.2.1", "::1", "2001:db8:1::1"] {
+        let own: IpAddr = own.parse().unwrap();
+        let packet = laptop.seal(&server.key(), now(), &request);
+        world.server.send_udp(SocketAddr::new(own, 0), SocketAddr::new(own, 62201), &packet);
+    }
+    // Nor what only passes through.
+    for ip in world.laptop.addresses() {
+        let packet = laptop.seal(&server.key(), now(), &request);
+        laptop.send(&packet, ip, SocketAddr::new(world.inner.address_like(ip), 62201));
+    }
+    for ip in world.laptop.addresses() {
+        let to = Addresses::NONE.with_v4(world.laptop.v4).unwrap();
+        laptop.send(&laptop.seal(&server.key(), now(), &open("ssh", to, 0)), ip, spa_port(&world, ip));
+    }
+    assert_eq!(await_packet(&server, 2).received, 2);
 }
