@@ -34,7 +34,7 @@ use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
 use self::holds::{HoldKey, Holds, Step};
-use self::opening::{Command, Deadline, Means, Opening, OpeningId, Origin};
+use self::opening::{Command, Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
@@ -73,19 +73,21 @@ pub struct Admit {
 /// What waits for a record.
 #[derive(Debug)]
 enum Awaited {
-    /// These openings move; those marked so were in force already and go on.
-    Opening(Vec<(OpeningId, Extended)>),
+    /// These openings move.
+    Opening(Vec<Begun>),
     /// The hold of this opening on its commands is let go.
     Closing(Opening),
     /// Nothing: the record itself was what mattered.
     Nothing,
 }
 
-/// Whether an opening was in force before it was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extended {
-    Yes,
-    No,
+/// What was asked for of one opening.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    id: OpeningId,
+    term: Term,
+    /// Whether it was there before.
+    extended: bool,
 }
 
 /// An opening that is over, whose stop commands have not all succeeded yet.
@@ -188,35 +190,32 @@ impl Admit {
         if self.journal_failed && wanted.iter().any(|opening| opening.means != Means::Guard) {
             return Err(Refusal::Unrecorded);
         }
-        let (mut opened, mut ids) = (Vec::new(), Vec::new());
+        let (mut opened, mut begun) = (Vec::new(), Vec::new());
         for mut opening in wanted {
             let extended = self.name(&mut opening);
-            ids.push((opening.id, extended));
+            begun.push(Begun { id: opening.id, term: opening.term, extended });
             self.openings.insert(opening.clone());
             opened.push(opening);
         }
         self.accepted = self.accepted.saturating_add(u64::from(mark.is_some()));
-        self.record(Record::Change(Change { mark, opened, closed: Vec::new() }), Awaited::Opening(ids));
+        self.record(Record::Change(Change { mark, opened, closed: Vec::new() }), Awaited::Opening(begun));
         Ok(())
     }
 
-    /// Gives the opening its name: that of the opening in force that it extends, else a new one. Never shortens.
-    fn name(&mut self, opening: &mut Opening) -> Extended {
-        match self.openings.same_as(opening) {
-            Some(old) => {
-                opening.id = old.id;
-                opening.since = old.since;
-                if Need::of(old.until) > Need::of(opening.until) {
-                    (opening.until, opening.lease) = (old.until, old.lease);
-                }
-                Extended::Yes
-            }
-            None => {
-                opening.id = OpeningId(self.next_opening);
-                self.next_opening = self.next_opening.saturating_add(1);
-                Extended::No
-            }
+    /// Gives the opening its name: that of the opening that it extends, else a new one; says whether it extends.
+    /// Never shortens.
+    fn name(&mut self, opening: &mut Opening) -> bool {
+        let Some(old) = self.openings.same_as(opening) else {
+            opening.id = OpeningId(self.next_opening);
+            self.next_opening = self.next_opening.saturating_add(1);
+            return false;
+        };
+        opening.id = old.id;
+        opening.since = old.since;
+        if Need::of(old.term) > Need::of(opening.term) {
+            opening.term = old.term;
         }
+        true
     }
 
     /// Ends openings of the client itself.
@@ -327,9 +326,9 @@ impl Admit {
         }
         self.journal_failed = result.is_err();
         match self.awaited.remove(&ticket) {
-            Some(Awaited::Opening(ids)) => {
-                for (id, extended) in ids {
-                    self.move_open(id, extended, result, now);
+            Some(Awaited::Opening(begun)) => {
+                for begun in begun {
+                    self.move_open(begun, result, now);
                 }
             }
             Some(Awaited::Closing(opening)) => self.release(opening),
@@ -338,16 +337,24 @@ impl Admit {
     }
 
     /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
-    /// closes it and the administrator must get in to mend the disk; commands do not run.
-    fn move_open(&mut self, id: OpeningId, extended: Extended, recorded: Result<(), Unwritten>, now: Now) {
-        let Some(opening) = self.openings.get(id).cloned() else { return };
+    /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
+    /// lasts no longer than it was to.
+    fn move_open(&mut self, begun: Begun, recorded: Result<(), Unwritten>, now: Now) {
+        let Some(opening) = self.openings.get(begun.id).cloned() else { return };
         match &opening.means {
-            Means::Guard => self.set_elements(opening.elements(), now.boot),
+            Means::Guard => {
+                self.openings.put_in_force(begun.id, begun.term);
+                self.set_elements(opening.elements(), now.boot);
+            }
             Means::Commands { .. } if recorded.is_err() => {
                 self.refuse(Refusal::Unrecorded, opening.address, Some(opening.asker()), now);
-                return self.end_one(id, Cause::Unrecorded, now);
+                if !self.openings.revert(begun.id, begun.term) {
+                    self.end_one(begun.id, Cause::Unrecorded, now);
+                }
+                return;
             }
             Means::Commands { commands, timeout } => {
+                self.openings.put_in_force(begun.id, begun.term);
                 for command in commands {
                     let steps = self.holds.acquire(&opening, command, *timeout);
                     steps.into_iter().flatten().for_each(|step| self.push_step(step));
@@ -357,10 +364,10 @@ impl Admit {
         self.effects.push_back(Effect::Say(Event::Opened {
             door: opening.door,
             by: opening.asker(),
-            lease: opening.lease,
+            lease: begun.term.lease,
             ports: opening.ports,
             address: opening.address,
-            extended: extended == Extended::Yes,
+            extended: begun.extended,
         }));
     }
 
@@ -488,10 +495,6 @@ fn new_opening(
     lease: Lease,
     now: Now,
 ) -> Opening {
-    let until = match lease {
-        Lease::For(span) => Some(Deadline::after(span, now)),
-        Lease::Forever => None,
-    };
     let means = match &door.action {
         Action::Guard => Means::Guard,
         Action::Command(action) => {
@@ -515,8 +518,7 @@ fn new_opening(
         address,
         origin: origin.clone(),
         since: now.unix,
-        lease,
-        until,
+        term: Term::of(lease, now),
         means,
     }
 }

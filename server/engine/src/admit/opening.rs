@@ -57,6 +57,27 @@ impl Deadline {
     }
 }
 
+/// How long an opening lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// For how long it was last granted.
+    pub lease: Lease,
+    /// When that is over; `None` where only somebody's closing ends it.
+    pub until: Option<Deadline>,
+}
+
+impl Term {
+    /// The term of a lease that is granted now.
+    #[must_use]
+    pub fn of(lease: Lease, now: Now) -> Self {
+        let until = match lease {
+            Lease::For(span) => Some(Deadline::after(span, now)),
+            Lease::Forever => None,
+        };
+        Self { lease, until }
+    }
+}
+
 /// What an opening moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Means {
@@ -97,10 +118,8 @@ pub struct Opening {
     pub origin: Origin,
     /// When it was opened.
     pub since: UnixTime,
-    /// For how long it was last granted.
-    pub lease: Lease,
-    /// When it ends; `None` where only somebody's closing ends it.
-    pub until: Option<Deadline>,
+    /// How long it lasts.
+    pub term: Term,
     /// How it opens and closes.
     pub means: Means,
 }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use knock_spa_proto::element::Element;
 use knock_spa_proto::time::BootTime;
 
-use super::opening::{Deadline, Opening, OpeningId, Origin};
+use super::opening::{Opening, OpeningId, Origin, Term};
 
 /// Pairs of an address and a port that are open at most, all together: the guard's sets hold as many of each family.
 pub const MAX_ELEMENTS: usize = 65_536;
@@ -22,6 +22,8 @@ pub const MAX_OF_CLIENT: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     by_id: BTreeMap<OpeningId, Opening>,
+    /// What of them is on record: nothing may move because of the rest.
+    in_force: BTreeMap<OpeningId, Term>,
     by_element: BTreeMap<Element, BTreeSet<OpeningId>>,
     by_deadline: BTreeSet<(BootTime, OpeningId)>,
     /// How much of the room each asker has.
@@ -66,13 +68,13 @@ impl Openings {
         }
     }
 
-    /// Puts an opening in force, in place of one of the same name.
+    /// Takes in an opening that is to be recorded, in place of one of the same name.
     pub(super) fn insert(&mut self, opening: Opening) {
-        drop(self.remove(opening.id));
+        drop(self.take(opening.id));
         for element in opening.elements() {
             self.by_element.entry(element).or_default().insert(opening.id);
         }
-        if let Some(until) = opening.until {
+        if let Some(until) = opening.term.until {
             self.by_deadline.insert((until.boot, opening.id));
         }
         let share = self.by_origin.entry(opening.origin.clone()).or_default();
@@ -81,7 +83,29 @@ impl Openings {
         self.by_id.insert(opening.id, opening);
     }
 
+    /// Puts in force that an opening lasts for `term`, and no other.
+    pub(super) fn put_in_force(&mut self, id: OpeningId, term: Term) {
+        if self.by_id.contains_key(&id) {
+            self.in_force.insert(id, term);
+        }
+    }
+
+    /// Gives an opening that was to last for `term` the term again that is in force; false where none is.
+    pub(super) fn revert(&mut self, id: OpeningId, term: Term) -> bool {
+        let Some(before) = self.in_force.get(&id).copied() else { return false };
+        // Where it was asked to last for yet another term, the record of that one decides.
+        if let Some(opening) = self.get(id).filter(|opening| opening.term == term).cloned() {
+            self.insert(Opening { term: before, ..opening });
+        }
+        true
+    }
+
     pub(super) fn remove(&mut self, id: OpeningId) -> Option<Opening> {
+        self.in_force.remove(&id);
+        self.take(id)
+    }
+
+    fn take(&mut self, id: OpeningId) -> Option<Opening> {
         let opening = self.by_id.remove(&id)?;
         for element in opening.elements() {
             if let Some(ids) = self.by_element.get_mut(&element) {
@@ -91,7 +115,7 @@ impl Openings {
                 }
             }
         }
-        if let Some(until) = opening.until {
+        if let Some(until) = opening.term.until {
             self.by_deadline.remove(&(until.boot, id));
         }
         self.taken = self.taken.saturating_sub(size(&opening));
@@ -114,10 +138,10 @@ impl Openings {
         self.by_deadline.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
     }
 
-    /// Until when an element is needed.
+    /// Until when an element is needed, by what is in force.
     pub(super) fn need(&self, element: Element) -> Need {
         let ids = self.by_element.get(&element).into_iter().flatten();
-        let ends = ids.filter_map(|id| self.get(*id)).map(|opening| Need::of(opening.until));
+        let ends = ids.filter_map(|id| self.in_force.get(id)).map(|term| Need::of(*term));
         ends.max().unwrap_or(Need::None)
     }
 }
@@ -136,8 +160,8 @@ pub(super) enum Need {
 }
 
 impl Need {
-    pub(super) fn of(until: Option<Deadline>) -> Self {
-        until.map_or(Self::Forever, |until| Self::Until(until.boot))
+    pub(super) fn of(term: Term) -> Self {
+        term.until.map_or(Self::Forever, |until| Self::Until(until.boot))
     }
 
     /// The span that is left; the inner `None` is for ever, the outer one not at all.

@@ -15,7 +15,7 @@ use knock_spa_proto::port::{ServicePort, Transport};
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
-use super::opening::{Command, Deadline, Means, Opening, OpeningId, Origin};
+use super::opening::{Command, Deadline, Means, Opening, OpeningId, Origin, Term};
 use crate::command::Rendered;
 use crate::rules::Lease;
 
@@ -163,12 +163,12 @@ fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
         put_text(fields, name.as_str());
     });
     fields.put_u64(opening.since.as_nanos());
-    let lease = match opening.lease {
+    let lease = match opening.term.lease {
         Lease::For(span) => Some(span),
         Lease::Forever => None,
     };
     put_option(fields, lease.as_ref(), |fields, span| put_span(fields, *span));
-    put_option(fields, opening.until.as_ref(), |fields, until| {
+    put_option(fields, opening.term.until.as_ref(), |fields, until| {
         fields.put_u64(until.boot.as_nanos());
         fields.put_u64(until.unix.as_nanos());
     });
@@ -186,11 +186,13 @@ fn read_opening(fields: &mut Reader<'_>) -> Option<Opening> {
             None => Origin::Classic,
         },
         since: UnixTime::from_nanos(fields.u64()?),
-        lease: match read_option(fields, |fields| fields.u64())? {
-            Some(nanos) => Lease::For(Duration::from_nanos(nanos)),
-            None => Lease::Forever,
+        term: Term {
+            lease: match read_option(fields, |fields| fields.u64())? {
+                Some(nanos) => Lease::For(Duration::from_nanos(nanos)),
+                None => Lease::Forever,
+            },
+            until: read_option(fields, read_deadline)?,
         },
-        until: read_option(fields, read_deadline)?,
         means: read_means(fields)?,
     })
 }
@@ -268,16 +270,17 @@ mod tests {
             address: Address::new("2001:db8::7".parse().unwrap()),
             origin: Origin::Client(client, "laptop".parse().unwrap()),
             since: UnixTime::from_nanos(5),
-            lease: Lease::For(Duration::from_secs(60)),
-            until: Some(Deadline { boot: BootTime::from_nanos(3), unix: UnixTime::from_nanos(4) }),
+            term: Term {
+                lease: Lease::For(Duration::from_secs(60)),
+                until: Some(Deadline { boot: BootTime::from_nanos(3), unix: UnixTime::from_nanos(4) }),
+            },
             means: Means::Guard,
         };
         let command = Command { port: Some("tcp/22".parse().unwrap()), start: None, stop: Some(stop) };
         let classic = Opening {
             id: OpeningId(2),
             origin: Origin::Classic,
-            lease: Lease::Forever,
-            until: None,
+            term: Term { lease: Lease::Forever, until: None },
             means: Means::Commands { commands: [command].into(), timeout: Duration::from_secs(30) },
             ..by_client.clone()
         };

@@ -8,7 +8,7 @@ use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
-use super::opening::{Deadline, Means, Opening, OpeningId};
+use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::{Admit, Awaited};
 use crate::admit::holds::Holds;
@@ -53,7 +53,7 @@ impl History {
             // It is not known whether the stop command ran: the opening stays, but its time is over.
             Record::Closing(id) => {
                 if let Some((_, opening)) = self.openings.get_mut(&id) {
-                    opening.until = Some(Deadline { boot: BootTime::ZERO, unix: UnixTime::EPOCH });
+                    opening.term.until = Some(Deadline { boot: BootTime::ZERO, unix: UnixTime::EPOCH });
                 }
             }
             Record::Floor(stamp) => self.floor = self.floor.max(stamp),
@@ -120,9 +120,9 @@ impl Restored {
             effects: alloc::collections::VecDeque::new(),
         };
         for (opened_in, mut opening) in history.openings.into_values() {
-            opening.until = opening.until.map(|until| {
-                if opened_in == Some(boot) { until } else { carried_over(until, opening.lease, now) }
-            });
+            if opened_in != Some(boot) {
+                opening.term = carried_over(opening.term, now);
+            }
             admit.adopt(opening);
         }
         admit.handle_rules(rules, now);
@@ -131,14 +131,17 @@ impl Restored {
     }
 }
 
-/// A deadline of another boot in this one: by the wall clock, and never more than the lease's own length away.
-fn carried_over(until: Deadline, lease: Lease, now: Now) -> Deadline {
-    let left = until.unix.saturating_since(now.unix);
-    let longest = match lease {
-        Lease::For(span) => span,
-        Lease::Forever => left,
+/// A term of another boot in this one: its end by the wall clock, and never more than the lease's own length away.
+fn carried_over(term: Term, now: Now) -> Term {
+    let carry = |until: Deadline| {
+        let left = until.unix.saturating_since(now.unix);
+        let longest = match term.lease {
+            Lease::For(span) => span,
+            Lease::Forever => left,
+        };
+        Deadline::after(left.min(longest), now)
     };
-    Deadline::after(left.min(longest), now)
+    Term { until: term.until.map(carry), ..term }
 }
 
 impl Admit {
@@ -150,7 +153,9 @@ impl Admit {
                 steps.into_iter().flatten().for_each(|step| self.push_step(step));
             }
         }
+        let (id, term) = (opening.id, opening.term);
         self.openings.insert(opening);
+        self.openings.put_in_force(id, term);
     }
 
     /// The shortest journal with this meaning, for the boot `boot`: what a new file begins with.

@@ -53,7 +53,7 @@ impl Admit {
             address: opening.address,
             by: opening.asker(),
             since: opening.since,
-            left: Need::of(opening.until).left(now).unwrap_or(Some(Duration::ZERO)),
+            left: Need::of(opening.term).left(now).unwrap_or(Some(Duration::ZERO)),
         })
     }
 
