@@ -209,6 +209,8 @@ impl Admit {
         };
         opening.id = old.id;
         opening.since = old.since;
+        // What it moves stays as it was rendered when it opened: new commands would not close what the old ones opened.
+        opening.means.clone_from(&old.means);
         if Need::of(old.term) > Need::of(opening.term) {
             opening.term = old.term;
         }
@@ -526,7 +528,7 @@ fn commands(action: &CommandAction, ports: &[ServicePort], values: &Values) -> V
         let values = Values { port, ..values.clone() };
         Command {
             port,
-            start: Some(action.start_for(values.address).render(&values)),
+            start: action.start_for(values.address).render(&values),
             stop: action.stop_for(values.address).map(|stop| stop.render(&values)),
         }
     };

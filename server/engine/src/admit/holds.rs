@@ -88,26 +88,32 @@ impl Holds {
         });
         let is_new = hold.needed_by.is_empty();
         hold.needed_by.insert(opening.id);
-        match (hold.phase, &command.start) {
-            (Phase::Stopping(_), Some(start)) => {
-                hold.restart = Some(start.clone());
+        match hold.phase {
+            Phase::Stopping(_) => {
+                hold.restart = Some(command.start.clone());
                 hold.stop.clone_from(&command.stop);
                 [None, None]
             }
-            (Phase::New | Phase::Retry(..) | Phase::Stuck, Some(start)) if is_new => {
+            Phase::New | Phase::Retry(..) | Phase::Stuck if is_new => {
                 hold.stop.clone_from(&command.stop);
                 hold.phase = Phase::Starting;
-                let start = start.clone();
-                [Some(Step::Stopped(key)), self.run(key, start)]
+                [Some(Step::Stopped(key)), self.run(key, command.start.clone())]
             }
-            // What the journal says was started is not started again.
-            (Phase::New, None) => {
-                hold.stop.clone_from(&command.stop);
-                hold.phase = Phase::Open;
-                [None, None]
-            }
-            _ => [None, None],
+            Phase::New | Phase::Starting | Phase::Open | Phase::Retry(..) | Phase::Stuck => [None, None],
         }
+    }
+
+    /// Holds open what `opening` had opened before this keeper started: it is not started again.
+    pub(super) fn adopt(&mut self, opening: &Opening, command: &Command, timeout: Duration) {
+        let key = HoldKey { door: opening.door, address: opening.address, port: command.port };
+        let hold = self.holds.entry(key).or_insert_with(|| Hold {
+            needed_by: BTreeSet::new(),
+            stop: command.stop.clone(),
+            timeout,
+            phase: Phase::Open,
+            restart: None,
+        });
+        hold.needed_by.insert(opening.id);
     }
 
     /// Says that `opening` needs its hold on `port` no longer; gives the hold where it stops because of that.

@@ -97,8 +97,8 @@ pub enum Means {
 pub struct Command {
     /// The port that it is for; `None` where it is for the whole door.
     pub port: Option<ServicePort>,
-    /// What opens. Not kept in the journal: what was opened is not opened again.
-    pub start: Option<Rendered>,
+    /// What opens.
+    pub start: Rendered,
     /// What closes, if anything does.
     pub stop: Option<Rendered>,
 }

@@ -214,6 +214,7 @@ fn put_means(fields: &mut Vec<u8>, means: &Means) {
             put_span(fields, *timeout);
             fields.put_many(commands, |fields, command| {
                 put_option(fields, command.port.as_ref(), put_port);
+                put_rendered(fields, &command.start);
                 put_option(fields, command.stop.as_ref(), put_rendered);
             });
         }
@@ -227,7 +228,8 @@ fn read_means(fields: &mut Reader<'_>) -> Option<Means> {
             let timeout = Duration::from_nanos(fields.u64()?);
             let commands = fields.many(|fields| {
                 let port = read_option(fields, read_port)?;
-                Some(Command { port, start: None, stop: read_option(fields, read_rendered)? })
+                let start = read_rendered(fields)?;
+                Some(Command { port, start, stop: read_option(fields, read_rendered)? })
             })?;
             Some(Means::Commands { commands, timeout })
         }
@@ -276,7 +278,8 @@ mod tests {
             },
             means: Means::Guard,
         };
-        let command = Command { port: Some("tcp/22".parse().unwrap()), start: None, stop: Some(stop) };
+        let start = Rendered { argv: ["open".into()].into(), environment: Vec::new() };
+        let command = Command { port: Some("tcp/22".parse().unwrap()), start, stop: Some(stop) };
         let classic = Opening {
             id: OpeningId(2),
             origin: Origin::Classic,

@@ -148,10 +148,7 @@ impl Admit {
     /// Puts an opening of the journal in force; what it moved is taken to be where it was.
     fn adopt(&mut self, opening: Opening) {
         if let Means::Commands { commands, timeout } = &opening.means {
-            for command in commands {
-                let steps = self.holds.acquire(&opening, command, *timeout);
-                steps.into_iter().flatten().for_each(|step| self.push_step(step));
-            }
+            commands.iter().for_each(|command| self.holds.adopt(&opening, command, *timeout));
         }
         let (id, term) = (opening.id, opening.term);
         self.openings.insert(opening);
