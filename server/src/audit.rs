@@ -79,6 +79,7 @@ fn say_command_failed(door: &str, ended: Ended, next: Next) {
     };
     match next {
         Next::StopLater => tracing::warn!(event = "start-failed", door, ended),
+        Next::StartAgain => tracing::warn!(event = "stop-failed", door, ended),
         Next::RetryIn(wait) => tracing::warn!(event = "stop-failed", door, ended, retry_in = ?wait),
         Next::NeedsAttention => {
             tracing::error!(

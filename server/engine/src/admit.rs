@@ -411,7 +411,7 @@ impl Admit {
         let waits_for = released.iter().filter_map(|(waits_for, _)| *waits_for).collect();
         let id = opening.id;
         self.closing.insert(id, Closing { opening, waits_for });
-        for step in released.into_iter().flat_map(|(_, steps)| steps).flatten() {
+        for step in released.into_iter().filter_map(|(_, step)| step) {
             self.push_step(step);
         }
         self.settle(id);
@@ -454,14 +454,13 @@ impl Admit {
         match step {
             Step::Run(job) => self.effects.push_back(Effect::Run(job)),
             Step::Say(event) => self.effects.push_back(Effect::Say(event)),
-            Step::Stopped(key) => self.handle_stopped(key),
+            Step::Stopped(key, outlived_by) => self.handle_stopped(key, outlived_by),
         }
     }
 
-    /// A hold is stopped, or somebody else's now: the openings that waited for nothing else are closed.
-    fn handle_stopped(&mut self, key: HoldKey) {
-        let waiting: Vec<_> = self.closing.keys().copied().collect();
-        for id in waiting {
+    /// A hold is stopped, or somebody else's now: openings that waited for nothing else are closed.
+    fn handle_stopped(&mut self, key: HoldKey, outlived_by: Vec<OpeningId>) {
+        for id in outlived_by {
             if let Some(closing) = self.closing.get_mut(&id) {
                 closing.waits_for.remove(&key);
             }

@@ -155,6 +155,8 @@ pub enum Event {
 pub enum Next {
     /// It opened, or tried to: the stop command will run all the same.
     StopLater,
+    /// It closed, or tried to, and somebody has asked again meanwhile: the start command runs now.
+    StartAgain,
     /// It closed, or tried to: another try follows after this span.
     RetryIn(Duration),
     /// Somebody must look: the door may be open.

@@ -4,6 +4,7 @@
 //! has ended, and a stop that fails is tried again.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use knock_spa_proto::address::Address;
@@ -29,10 +30,12 @@ pub(super) struct HoldKey {
 #[derive(Debug)]
 struct Hold {
     needed_by: BTreeSet<OpeningId>,
+    /// Openings that are over, and wait for the end of this.
+    outlived_by: Vec<OpeningId>,
     stop: Option<Rendered>,
     timeout: Duration,
     phase: Phase,
-    /// A start that came while the stop was running.
+    /// A start that waits for the end of the stop.
     restart: Option<Rendered>,
 }
 
@@ -42,14 +45,25 @@ enum Phase {
     New,
     /// The start command runs.
     Starting,
-    /// It has ended.
+    /// It has succeeded.
     Open,
+    /// It has failed, or what it did may be gone with the boot in which it ran: whoever asks again has it run again.
+    Unsure,
     /// The stop command runs, for the time of this number.
     Stopping(u32),
     /// The stop command failed so many times; it runs again at this time.
     Retry(u32, BootTime),
     /// The stop command failed too often.
     Stuck,
+}
+
+/// In which boot a start command ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StartedIn {
+    /// In this one.
+    ThisBoot,
+    /// In another.
+    AnotherBoot,
 }
 
 /// What a change of the holds asks for.
@@ -59,15 +73,30 @@ pub(super) enum Step {
     Run(Job),
     /// Tell this.
     Say(Event),
-    /// The hold is stopped, or has passed on to another opening: whoever waits for its end need not wait longer.
-    Stopped(HoldKey),
+    /// The hold is stopped, or has passed on to another opening: these need not wait for its end any longer.
+    Stopped(HoldKey, Vec<OpeningId>),
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     holds: BTreeMap<HoldKey, Hold>,
     jobs: BTreeMap<JobId, HoldKey>,
+    /// When failed stops run again.
+    retries: BTreeSet<(BootTime, HoldKey)>,
     next_job: u64,
+}
+
+impl Hold {
+    const fn new(timeout: Duration, phase: Phase) -> Self {
+        Self {
+            needed_by: BTreeSet::new(),
+            outlived_by: Vec::new(),
+            stop: None,
+            timeout,
+            phase,
+            restart: None,
+        }
+    }
 }
 
 impl Holds {
@@ -79,41 +108,38 @@ impl Holds {
         timeout: Duration,
     ) -> [Option<Step>; 2] {
         let key = HoldKey { door: opening.door, address: opening.address, port: command.port };
-        let hold = self.holds.entry(key).or_insert_with(|| Hold {
-            needed_by: BTreeSet::new(),
-            stop: None,
-            timeout,
-            phase: Phase::New,
-            restart: None,
-        });
-        let is_new = hold.needed_by.is_empty();
+        let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::New));
         hold.needed_by.insert(opening.id);
         match hold.phase {
+            Phase::New => {
+                hold.stop.clone_from(&command.stop);
+                [self.start(key, command.start.clone()), None]
+            }
+            Phase::Starting | Phase::Open => [self.pass_on(key), None],
+            Phase::Unsure | Phase::Retry(..) | Phase::Stuck => self.start_again(key, command),
             Phase::Stopping(_) => {
                 hold.restart = Some(command.start.clone());
                 hold.stop.clone_from(&command.stop);
                 [None, None]
             }
-            Phase::New | Phase::Retry(..) | Phase::Stuck if is_new => {
-                hold.stop.clone_from(&command.stop);
-                hold.phase = Phase::Starting;
-                [Some(Step::Stopped(key)), self.run(key, command.start.clone())]
-            }
-            Phase::New | Phase::Starting | Phase::Open | Phase::Retry(..) | Phase::Stuck => [None, None],
         }
     }
 
-    /// Holds open what `opening` had opened before this keeper started: it is not started again.
-    pub(super) fn adopt(&mut self, opening: &Opening, command: &Command, timeout: Duration) {
+    /// Holds open what `opening` had opened before this keeper started: it is not started again unasked.
+    pub(super) fn adopt(
+        &mut self,
+        opening: &Opening,
+        command: &Command,
+        timeout: Duration,
+        started: StartedIn,
+    ) {
         let key = HoldKey { door: opening.door, address: opening.address, port: command.port };
-        let hold = self.holds.entry(key).or_insert_with(|| Hold {
-            needed_by: BTreeSet::new(),
-            stop: command.stop.clone(),
-            timeout,
-            phase: Phase::Open,
-            restart: None,
-        });
+        let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::Unsure));
         hold.needed_by.insert(opening.id);
+        hold.stop.clone_from(&command.stop);
+        if started == StartedIn::ThisBoot {
+            hold.phase = Phase::Open;
+        }
     }
 
     /// Says that `opening` needs its hold on `port` no longer; gives the hold where it stops because of that.
@@ -121,18 +147,19 @@ impl Holds {
         &mut self,
         opening: &Opening,
         port: Option<ServicePort>,
-    ) -> (Option<HoldKey>, [Option<Step>; 2]) {
+    ) -> (Option<HoldKey>, Option<Step>) {
         let key = HoldKey { door: opening.door, address: opening.address, port };
-        let Some(hold) = self.holds.get_mut(&key) else { return (None, [None, None]) };
+        let Some(hold) = self.holds.get_mut(&key) else { return (None, None) };
         hold.needed_by.remove(&opening.id);
         if !hold.needed_by.is_empty() {
-            return (None, [None, None]);
+            return (None, None);
         }
+        hold.outlived_by.push(opening.id);
         hold.restart = None;
         match hold.phase {
-            Phase::Open => (Some(key), self.stop(key, 1)),
+            Phase::Open | Phase::Unsure => (Some(key), self.stop(key, 1)),
             Phase::New | Phase::Starting | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => {
-                (Some(key), [None, None])
+                (Some(key), None)
             }
         }
     }
@@ -145,72 +172,101 @@ impl Holds {
         let say = |next| failed.then_some(Step::Say(Event::CommandFailed { door: key.door, ended, next }));
         match hold.phase {
             Phase::Starting => {
-                hold.phase = Phase::Open;
-                let [a, b] = if hold.needed_by.is_empty() { self.stop(key, 1) } else { [None, None] };
-                [say(Next::StopLater), a, b]
+                hold.phase = if failed { Phase::Unsure } else { Phase::Open };
+                let stop = if hold.needed_by.is_empty() { self.stop(key, 1) } else { None };
+                [say(Next::StopLater), stop, None]
             }
             Phase::Stopping(_) if hold.restart.is_some() => {
-                hold.phase = Phase::Starting;
                 let start = hold.restart.take();
-                let next = start.and_then(|start| self.run(key, start));
-                [say(Next::StopLater), Some(Step::Stopped(key)), next]
+                let passed_on = self.pass_on(key);
+                let start = start.and_then(|start| self.start(key, start));
+                [say(Next::StartAgain), passed_on, start]
             }
             Phase::Stopping(tries) if failed && tries < MAX_STOPS => {
                 let wait = Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX));
-                hold.phase = Phase::Retry(tries, now.saturating_add(wait));
+                let at = now.saturating_add(wait);
+                hold.phase = Phase::Retry(tries, at);
+                self.retries.insert((at, key));
                 [say(Next::RetryIn(wait)), None, None]
             }
             Phase::Stopping(_) if failed => {
                 hold.phase = Phase::Stuck;
                 [say(Next::NeedsAttention), None, None]
             }
-            Phase::Stopping(_) => {
-                self.holds.remove(&key);
-                [Some(Step::Stopped(key)), None, None]
-            }
-            Phase::New | Phase::Open | Phase::Retry(..) | Phase::Stuck => [None, None, None],
+            Phase::Stopping(_) => [self.remove(key), None, None],
+            Phase::New | Phase::Open | Phase::Unsure | Phase::Retry(..) | Phase::Stuck => [None, None, None],
         }
     }
 
     /// When a failed stop is to be tried again.
     pub(super) fn next_retry(&self) -> Option<BootTime> {
-        self.holds.values().filter_map(|hold| retry_at(hold.phase)).min()
+        self.retries.first().map(|(at, _)| *at)
     }
 
     /// Tries one failed stop again whose time has come.
     pub(super) fn retry(&mut self, now: BootTime) -> Option<Step> {
-        let (key, tries) = self.holds.iter().find_map(|(key, hold)| match hold.phase {
-            Phase::Retry(tries, at) if at <= now => Some((*key, tries)),
+        let (at, key) = self.retries.first().copied().filter(|(at, _)| *at <= now)?;
+        self.retries.remove(&(at, key));
+        match self.holds.get(&key)?.phase {
+            Phase::Retry(tries, _) => self.stop(key, tries.saturating_add(1)),
             Phase::New
             | Phase::Starting
             | Phase::Open
+            | Phase::Unsure
             | Phase::Stopping(_)
-            | Phase::Retry(..)
             | Phase::Stuck => None,
-        })?;
-        let [step, _] = self.stop(key, tries.saturating_add(1));
-        step
+        }
     }
 
     /// How many stop commands have failed and not succeeded since, and how many of those are given up.
     pub(super) fn failing(&self) -> (usize, usize) {
-        let count = |fits: fn(Phase) -> bool| self.holds.values().filter(|hold| fits(hold.phase)).count();
-        (count(|phase| retry_at(phase).is_some()), count(|phase| phase == Phase::Stuck))
+        let stuck = self.holds.values().filter(|hold| hold.phase == Phase::Stuck).count();
+        (self.retries.len(), stuck)
+    }
+
+    fn start(&mut self, key: HoldKey, start: Rendered) -> Option<Step> {
+        self.holds.get_mut(&key)?.phase = Phase::Starting;
+        self.run(key, start)
+    }
+
+    /// Runs the stop command, and then the start command: what was opened before, perhaps, is not opened twice, since
+    /// it is closed only once.
+    fn start_again(&mut self, key: HoldKey, command: &Command) -> [Option<Step>; 2] {
+        let Some(hold) = self.holds.get_mut(&key) else { return [None, None] };
+        if let Phase::Retry(_, at) = hold.phase {
+            self.retries.remove(&(at, key));
+        }
+        let old = core::mem::replace(&mut hold.stop, command.stop.clone());
+        match old {
+            Some(stop) => {
+                hold.phase = Phase::Stopping(1);
+                hold.restart = Some(command.start.clone());
+                [self.run(key, stop), None]
+            }
+            None => [self.pass_on(key), self.start(key, command.start.clone())],
+        }
     }
 
     /// Runs the stop command; where there is none, the hold is stopped already.
-    fn stop(&mut self, key: HoldKey, tries: u32) -> [Option<Step>; 2] {
-        let Some(hold) = self.holds.get_mut(&key) else { return [None, None] };
+    fn stop(&mut self, key: HoldKey, tries: u32) -> Option<Step> {
+        let hold = self.holds.get_mut(&key)?;
         match hold.stop.clone() {
             Some(stop) => {
                 hold.phase = Phase::Stopping(tries);
-                [self.run(key, stop), None]
+                self.run(key, stop)
             }
-            None => {
-                self.holds.remove(&key);
-                [Some(Step::Stopped(key)), None]
-            }
+            None => self.remove(key),
         }
+    }
+
+    fn remove(&mut self, key: HoldKey) -> Option<Step> {
+        self.holds.remove(&key).map(|hold| Step::Stopped(key, hold.outlived_by))
+    }
+
+    /// Openings that are over do not wait for a hold that others need now.
+    fn pass_on(&mut self, key: HoldKey) -> Option<Step> {
+        let outlived_by = core::mem::take(&mut self.holds.get_mut(&key)?.outlived_by);
+        (!outlived_by.is_empty()).then_some(Step::Stopped(key, outlived_by))
     }
 
     fn run(&mut self, key: HoldKey, command: Rendered) -> Option<Step> {
@@ -219,12 +275,5 @@ impl Holds {
         self.next_job = self.next_job.wrapping_add(1);
         self.jobs.insert(id, key);
         Some(Step::Run(Job { id, door: key.door, command, timeout }))
-    }
-}
-
-const fn retry_at(phase: Phase) -> Option<BootTime> {
-    match phase {
-        Phase::Retry(_, at) => Some(at),
-        Phase::New | Phase::Starting | Phase::Open | Phase::Stopping(_) | Phase::Stuck => None,
     }
 }
