@@ -396,7 +396,11 @@ impl Admit {
         }));
         let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
         match (&opening.means, cause) {
-            (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
+            // The kernel has closed it already, unless the machine slept: its timeouts do not run meanwhile.
+            (Means::Guard, Cause::Expired) => {
+                self.effects.push_back(Effect::Note(closed));
+                self.set_elements(opening.elements(), now.boot);
+            }
             (Means::Guard, _) => self.set_elements(opening.elements(), now.boot),
             (Means::Commands { .. }, Cause::Unrecorded) => {}
             (Means::Commands { .. }, _) => self.record(Record::Closing(id), Awaited::Closing(opening)),
