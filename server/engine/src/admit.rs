@@ -346,7 +346,7 @@ impl Admit {
                 self.set_elements(opening.elements(), now.boot);
             }
             Means::Commands { .. } if recorded.is_err() => {
-                self.refuse(Refusal::Unrecorded, opening.address, Some(opening.asker()), now);
+                self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
                     self.end_one(begun.id, Cause::Unrecorded, now);
                 }
@@ -372,11 +372,10 @@ impl Admit {
 
     /// Ends these openings, in one durable record with the mark of the packet that asked for it.
     fn end(&mut self, mark: Option<(ClientKey, UnixTime)>, ids: Vec<OpeningId>, cause: Cause, now: Now) {
-        if mark.is_none() && ids.is_empty() {
-            return;
+        let closed: Vec<_> = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
+        if mark.is_some() || !closed.is_empty() {
+            self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
         }
-        let closed = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
-        self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
         for id in ids {
             self.end_one(id, cause, now);
         }
@@ -402,7 +401,8 @@ impl Admit {
                 self.set_elements(opening.elements(), now.boot);
             }
             (Means::Guard, _) => self.set_elements(opening.elements(), now.boot),
-            (Means::Commands { .. }, Cause::Unrecorded) => {}
+            // The record may have reached the disk all the same.
+            (Means::Commands { .. }, Cause::Unrecorded) => self.effects.push_back(Effect::Note(closed)),
             (Means::Commands { .. }, _) => self.record(Record::Closing(id), Awaited::Closing(opening)),
         }
     }

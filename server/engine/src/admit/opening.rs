@@ -29,6 +29,15 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The client's name, if a client it is.
+    #[must_use]
+    pub fn client(&self) -> Option<String> {
+        match self {
+            Self::Client(_, name) => Some(name.as_str().into()),
+            Self::Classic => None,
+        }
+    }
+
     /// The client's name; empty for a classic knock.
     #[must_use]
     pub fn client_name(&self) -> &str {
