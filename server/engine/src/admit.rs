@@ -184,7 +184,7 @@ impl Admit {
 
     /// Records the openings that are wanted; those that are in force already go on.
     fn begin(&mut self, mark: Option<(ClientKey, UnixTime)>, wanted: Vec<Opening>) -> Result<(), Refusal> {
-        if !self.openings.have_room_for(&wanted) {
+        if !self.openings.have_room_for(&wanted, self.closing.len()) {
             return Err(Refusal::NoRoom);
         }
         let (mut opened, mut begun) = (Vec::new(), Vec::new());

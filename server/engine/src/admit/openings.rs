@@ -1,10 +1,12 @@
-//! The openings that are in force, by name, by element and by deadline.
+//! The openings, by name, by what they open and by deadline.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
+use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::BootTime;
 
 use super::opening::{Opening, OpeningId, Origin, Term};
@@ -24,6 +26,7 @@ pub(super) struct Openings {
     by_id: BTreeMap<OpeningId, Opening>,
     /// What of them is on record: nothing may move because of the rest.
     in_force: BTreeMap<OpeningId, Term>,
+    by_target: BTreeMap<(ServiceName, Address), BTreeSet<OpeningId>>,
     by_element: BTreeMap<Element, BTreeSet<OpeningId>>,
     by_deadline: BTreeSet<(BootTime, OpeningId)>,
     /// How much of the room each asker has.
@@ -32,16 +35,19 @@ pub(super) struct Openings {
 }
 
 impl Openings {
-    /// Whether these new openings, all of one origin, fit beside those in force.
-    pub(super) fn have_room_for(&self, wanted: &[Opening]) -> bool {
-        let Some(first) = wanted.first() else { return true };
-        let more = wanted.iter().map(size).fold(0, usize::saturating_add);
-        let limit = match first.origin {
-            Origin::Client(..) => MAX_OF_CLIENT,
-            Origin::Classic => MAX_CLASSIC,
-        };
+    /// Whether these openings, all of one origin, fit beside what is there and `closing` others. What is there already
+    /// needs no room.
+    pub(super) fn have_room_for(&self, wanted: &[Opening], closing: usize) -> bool {
+        let mut new = wanted.iter().filter(|opening| self.same_as(opening).is_none()).peekable();
+        let Some(first) = new.peek() else { return true };
         let own = self.by_origin.get(&first.origin).copied().unwrap_or_default();
-        own.saturating_add(more) <= limit && self.taken.saturating_add(more) <= MAX_ELEMENTS
+        let (own, limit) = match first.origin {
+            Origin::Client(..) => (own, MAX_OF_CLIENT),
+            Origin::Classic => (own.saturating_add(closing), MAX_CLASSIC),
+        };
+        let more = new.map(size).fold(0, usize::saturating_add);
+        let all = self.taken.saturating_add(closing);
+        own.saturating_add(more) <= limit && all.saturating_add(more) <= MAX_ELEMENTS
     }
 
     pub(super) fn get(&self, id: OpeningId) -> Option<&Opening> {
@@ -59,18 +65,14 @@ impl Openings {
 
     /// The opening that asks for the same as `other`, if there is one.
     pub(super) fn same_as(&self, other: &Opening) -> Option<&Opening> {
-        match other.elements().next() {
-            Some(element) => {
-                let ids = self.by_element.get(&element)?;
-                ids.iter().filter_map(|id| self.get(*id)).find(|opening| opening.is_same_as(other))
-            }
-            None => self.iter().find(|opening| opening.is_same_as(other)),
-        }
+        let ids = self.by_target.get(&(other.door, other.address))?;
+        ids.iter().filter_map(|id| self.get(*id)).find(|opening| opening.is_same_as(other))
     }
 
     /// Takes in an opening that is to be recorded, in place of one of the same name.
     pub(super) fn insert(&mut self, opening: Opening) {
         drop(self.take(opening.id));
+        self.by_target.entry((opening.door, opening.address)).or_default().insert(opening.id);
         for element in opening.elements() {
             self.by_element.entry(element).or_default().insert(opening.id);
         }
@@ -107,13 +109,9 @@ impl Openings {
 
     fn take(&mut self, id: OpeningId) -> Option<Opening> {
         let opening = self.by_id.remove(&id)?;
+        remove_from(&mut self.by_target, &(opening.door, opening.address), id);
         for element in opening.elements() {
-            if let Some(ids) = self.by_element.get_mut(&element) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.by_element.remove(&element);
-                }
-            }
+            remove_from(&mut self.by_element, &element, id);
         }
         if let Some(until) = opening.term.until {
             self.by_deadline.remove(&(until.boot, id));
@@ -149,6 +147,15 @@ impl Openings {
 /// What an opening takes of the room: at least one, also where it opens no port.
 fn size(opening: &Opening) -> usize {
     opening.ports.len().max(1)
+}
+
+fn remove_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<OpeningId>>, key: &K, id: OpeningId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
 }
 
 /// Until when something is needed.
