@@ -34,13 +34,12 @@ use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
 use self::holds::{HoldKey, Holds, Step};
-use self::opening::{Command, Means, Opening, OpeningId, Origin, Term};
+use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use crate::client::Client;
-use crate::command::{CommandAction, Values};
-use crate::rules::{Action, Door, Lease, Rules};
+use crate::rules::{Action, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
@@ -164,7 +163,7 @@ impl Admit {
         for (door, ports) in &grant.doors {
             let lease = lease(door, client, wish, now.unix);
             for address in &grant.addresses {
-                wanted.push(new_opening(door, ports, *address, &origin, lease, now));
+                wanted.push(Opening::asked(door, ports, *address, &origin, lease, now));
             }
         }
         self.begin(Some((client.key, claim.statement.stamp())), wanted)
@@ -176,7 +175,7 @@ impl Admit {
         if !self.circumstances(from).is_stranger(from) {
             return self.refuse(Refusal::Unauthorised, from, None, now);
         }
-        let wanted = new_opening(door, &door.ports, from, &Origin::Classic, door.open_for, now);
+        let wanted = Opening::asked(door, &door.ports, from, &Origin::Classic, door.open_for, now);
         if let Err(refusal) = self.begin(None, [wanted].into()) {
             self.refuse(refusal, from, None, now);
         }
@@ -485,59 +484,5 @@ impl Admit {
         if let Some(event) = self.refusals.count(refusal, from, client, now) {
             self.effects.push_back(Effect::Say(event));
         }
-    }
-}
-
-/// The opening that a grant or a knock asks for; its name is not given yet.
-fn new_opening(
-    door: &Door,
-    ports: &[ServicePort],
-    address: Address,
-    origin: &Origin,
-    lease: Lease,
-    now: Now,
-) -> Opening {
-    let means = match &door.action {
-        Action::Guard => Means::Guard,
-        Action::Command(action) => {
-            let values = Values {
-                address,
-                port: None,
-                door: door.name,
-                client: origin.client_name().into(),
-                ttl: match lease {
-                    Lease::For(span) => Some(span.as_secs()),
-                    Lease::Forever => None,
-                },
-            };
-            Means::Commands { commands: commands(action, ports, &values), timeout: action.timeout }
-        }
-    };
-    Opening {
-        id: OpeningId(u64::MAX),
-        door: door.name,
-        ports: ports.into(),
-        address,
-        origin: origin.clone(),
-        since: now.unix,
-        term: Term::of(lease, now),
-        means,
-    }
-}
-
-/// The rendered commands: one pair for each port where they speak of a port, else one for the door.
-fn commands(action: &CommandAction, ports: &[ServicePort], values: &Values) -> Vec<Command> {
-    let render = |port: Option<ServicePort>| {
-        let values = Values { port, ..values.clone() };
-        Command {
-            port,
-            start: action.start_for(values.address).render(&values),
-            stop: action.stop_for(values.address).map(|stop| stop.render(&values)),
-        }
-    };
-    if action.is_per_port() {
-        ports.iter().map(|port| render(Some(*port))).collect()
-    } else {
-        [render(None)].into()
     }
 }

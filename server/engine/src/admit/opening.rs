@@ -12,8 +12,8 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use crate::client::ClientName;
-use crate::command::Rendered;
-use crate::rules::Lease;
+use crate::command::{CommandAction, Rendered, Values};
+use crate::rules::{Action, Door, Lease};
 
 /// Names an opening for as long as the journal remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +101,34 @@ pub enum Means {
     },
 }
 
+impl Means {
+    fn of(door: &Door, ports: &[ServicePort], values: &Values) -> Self {
+        match &door.action {
+            Action::Guard => Self::Guard,
+            Action::Command(action) => {
+                Self::Commands { commands: commands(action, ports, values), timeout: action.timeout }
+            }
+        }
+    }
+}
+
+/// The rendered commands: one pair for each port where they speak of a port, else one for the door.
+fn commands(action: &CommandAction, ports: &[ServicePort], values: &Values) -> Vec<Command> {
+    let render = |port: Option<ServicePort>| {
+        let values = Values { port, ..values.clone() };
+        Command {
+            port,
+            start: action.start_for(values.address).render(&values),
+            stop: action.stop_for(values.address).map(|stop| stop.render(&values)),
+        }
+    };
+    if action.is_per_port() {
+        ports.iter().map(|port| render(Some(*port))).collect()
+    } else {
+        [render(None)].into()
+    }
+}
+
 /// A pair of commands, rendered when the door opened: changes of the configuration do not reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -134,6 +162,32 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// The opening that a grant or a knock asks for; its name is not given yet.
+    pub(super) fn asked(
+        door: &Door,
+        ports: &[ServicePort],
+        address: Address,
+        origin: &Origin,
+        lease: Lease,
+        now: Now,
+    ) -> Self {
+        let ttl = match lease {
+            Lease::For(span) => Some(span.as_secs()),
+            Lease::Forever => None,
+        };
+        let client = origin.client_name().into();
+        Self {
+            id: OpeningId(u64::MAX),
+            door: door.name,
+            ports: ports.into(),
+            address,
+            origin: origin.clone(),
+            since: now.unix,
+            term: Term::of(lease, now),
+            means: Means::of(door, ports, &Values { address, port: None, door: door.name, client, ttl }),
+        }
+    }
+
     /// The pairs of address and port that it opens.
     pub fn elements(&self) -> impl Iterator<Item = Element> {
         self.ports.iter().map(|port| Element { address: self.address, port: *port })
