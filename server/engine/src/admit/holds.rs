@@ -27,6 +27,12 @@ pub(super) struct HoldKey {
     port: Option<ServicePort>,
 }
 
+impl HoldKey {
+    const fn of(opening: &Opening, port: Option<ServicePort>) -> Self {
+        Self { door: opening.door, address: opening.address, port }
+    }
+}
+
 #[derive(Debug)]
 struct Hold {
     needed_by: BTreeSet<OpeningId>,
@@ -47,7 +53,7 @@ enum Phase {
     Starting,
     /// It has succeeded.
     Open,
-    /// It has failed, or what it did may be gone with the boot in which it ran: whoever asks again has it run again.
+    /// It has failed, or nobody knows: whoever asks again has it run again.
     Unsure,
     /// The stop command runs, for the time of this number.
     Stopping(u32),
@@ -55,15 +61,6 @@ enum Phase {
     Retry(u32, BootTime),
     /// The stop command failed too often.
     Stuck,
-}
-
-/// In which boot a start command ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StartedIn {
-    /// In this one.
-    ThisBoot,
-    /// In another.
-    AnotherBoot,
 }
 
 /// What a change of the holds asks for.
@@ -107,7 +104,7 @@ impl Holds {
         command: &Command,
         timeout: Duration,
     ) -> [Option<Step>; 2] {
-        let key = HoldKey { door: opening.door, address: opening.address, port: command.port };
+        let key = HoldKey::of(opening, command.port);
         let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::New));
         hold.needed_by.insert(opening.id);
         match hold.phase {
@@ -125,21 +122,13 @@ impl Holds {
         }
     }
 
-    /// Holds open what `opening` had opened before this keeper started: it is not started again unasked.
-    pub(super) fn adopt(
-        &mut self,
-        opening: &Opening,
-        command: &Command,
-        timeout: Duration,
-        started: StartedIn,
-    ) {
-        let key = HoldKey { door: opening.door, address: opening.address, port: command.port };
+    /// Holds open what `opening` had opened by the word of the journal: it is not started again unasked. Whether it was
+    /// started at all, or went with the boot in which it was, nobody knows.
+    pub(super) fn adopt(&mut self, opening: &Opening, command: &Command, timeout: Duration) {
+        let key = HoldKey::of(opening, command.port);
         let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::Unsure));
         hold.needed_by.insert(opening.id);
         hold.stop.clone_from(&command.stop);
-        if started == StartedIn::ThisBoot {
-            hold.phase = Phase::Open;
-        }
     }
 
     /// Says that `opening` needs its hold on `port` no longer; gives the hold where it stops because of that.
@@ -148,7 +137,7 @@ impl Holds {
         opening: &Opening,
         port: Option<ServicePort>,
     ) -> (Option<HoldKey>, Option<Step>) {
-        let key = HoldKey { door: opening.door, address: opening.address, port };
+        let key = HoldKey::of(opening, port);
         let Some(hold) = self.holds.get_mut(&key) else { return (None, None) };
         hold.needed_by.remove(&opening.id);
         if !hold.needed_by.is_empty() {

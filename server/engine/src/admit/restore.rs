@@ -11,7 +11,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::{Admit, Awaited};
-use crate::admit::holds::{Holds, StartedIn};
+use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
 use crate::admit::refusals::Refusals;
 use crate::rules::{Lease, Rules};
@@ -120,11 +120,10 @@ impl Restored {
             effects: alloc::collections::VecDeque::new(),
         };
         for (opened_in, mut opening) in history.openings.into_values() {
-            let started = if opened_in == Some(boot) { StartedIn::ThisBoot } else { StartedIn::AnotherBoot };
-            if started == StartedIn::AnotherBoot {
+            if opened_in != Some(boot) {
                 opening.term = carried_over(opening.term, now);
             }
-            admit.adopt(opening, started);
+            admit.adopt(opening);
         }
         admit.handle_rules(rules, now);
         admit.handle_timeout(now);
@@ -147,9 +146,9 @@ fn carried_over(term: Term, now: Now) -> Term {
 
 impl Admit {
     /// Puts an opening of the journal in force; what it moved is taken to be where it was.
-    fn adopt(&mut self, opening: Opening, started: StartedIn) {
+    fn adopt(&mut self, opening: Opening) {
         if let Means::Commands { commands, timeout } = &opening.means {
-            commands.iter().for_each(|command| self.holds.adopt(&opening, command, *timeout, started));
+            commands.iter().for_each(|command| self.holds.adopt(&opening, command, *timeout));
         }
         let (id, term) = (opening.id, opening.term);
         self.openings.insert(opening);
