@@ -486,3 +486,7 @@ impl Admit {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
+mod tests;

@@ -1,0 +1,120 @@
+//! Record before move, and what happens where there can be no record.
+
+use super::*;
+
+#[test]
+fn nothing_is_handed_out_before_the_record_is_durable() {
+    let mut world = World::new(everything());
+    let claim = world.claim(&alice(), &open("ssh,vpn"), ALICE4);
+    world.deliver_unsettled(&claim);
+    let Some(Effect::Record(ticket, Record::Change(change))) = world.admit.poll_effect() else {
+        panic!("no record");
+    };
+    assert_eq!(change.mark, Some((alice().public(), claim.statement.stamp())));
+    assert_eq!((change.opened.len(), change.closed.len()), (2, 0), "one record for all of it");
+    assert_eq!(world.admit.poll_effect(), None);
+    assert!(world.admit.elements(world.now.boot).is_empty(), "not even to rebuild the guard from");
+    world.disk.durable.push(Record::Change(change));
+    world.admit.handle_outcome(Outcome::Recorded(ticket, Ok(())), world.now);
+    world.settle();
+    assert_eq!((world.guard().len(), world.shell.open.len()), (1, 1));
+}
+
+#[test]
+fn what_others_have_open_does_not_move_because_of_what_waits() {
+    let mut world = World::new(everything());
+    let ssh = element(ALICE4, "tcp/22");
+    world.ask(&bob(), &open("ssh").ttl(20), ALICE4);
+    world.ask(&alice(), &open("ssh").ttl(40), ALICE4);
+    // The world sees to it that no element is set to an end that is not on record.
+    let claims =
+        [world.claim(&bob(), &open("ssh").ttl(3000), ALICE4), world.claim(&alice(), &close("ssh"), ALICE4)];
+    claims.iter().for_each(|claim| world.deliver_unsettled(claim));
+    world.settle();
+    assert_eq!(world.left(ssh), Some(secs(3000)));
+    let claims = [world.claim(&alice(), &open("ssh"), BOB4), world.claim(&bob(), &close(""), BOB4)];
+    claims.iter().for_each(|claim| world.deliver_unsettled(claim));
+    world.settle();
+    assert_eq!(world.guard(), [element(BOB4, "tcp/22")]);
+}
+
+#[test]
+fn the_guard_goes_on_without_a_journal_and_commands_refuse() {
+    let mut world = World::new(everything());
+    world.disk.broken = true;
+    world.ask(&alice(), &open("ssh,vpn"), ALICE4);
+    world.ask(&bob(), &open("vpn"), BOB4);
+    world.knock("db", BOB4);
+    assert_eq!(world.guard(), [element(ALICE4, "tcp/22")]);
+    assert_eq!((world.shell.ran.len(), world.refused()), (0, [(Refusal::Unrecorded, 3)].into()));
+    assert!(world.admit.journal_failed());
+    assert_eq!(world.said.iter().filter(|event| **event == Event::JournalFailed).count(), 1);
+    assert_eq!(world.status(), ["ssh 198.51.100.7 alice 60"]);
+    world.ask(&alice(), &open("ssh").ttl(100), ALICE4);
+    world.ask(&alice(), &close("ssh"), BOB4);
+    assert!(world.guard().is_empty());
+}
+
+#[test]
+fn command_doors_open_again_once_the_disk_is_mended() {
+    let mut world = World::new(rules([command_door("vpn", &["udp/1194"], false)].into(), clients_of("vpn")));
+    world.disk.broken = true;
+    world.ask(&alice(), &open("vpn"), ALICE4);
+    world.disk.broken = false;
+    world.ask(&alice(), &open("vpn"), ALICE4);
+    assert_eq!((world.shell.open.len(), world.admit.journal_failed()), (1, false));
+}
+
+fn clients_of(door: &str) -> Vec<Client> {
+    [client("alice", &alice(), &[door])].into()
+}
+
+#[test]
+fn an_extension_without_a_record_leaves_what_there_was() {
+    let mut world = World::new(everything());
+    world.ask(&alice(), &open("vpn").ttl(10), ALICE4);
+    world.disk.broken = true;
+    world.pass(secs(5));
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    assert_eq!(world.refused(), [(Refusal::Unrecorded, 1)]);
+    assert_eq!(world.status(), ["vpn 198.51.100.7 alice 5"]);
+    world.pass(secs(5));
+    assert!(world.shell.open.is_empty(), "a stop needs no record to be tried");
+    assert!(world.status().is_empty());
+}
+
+#[test]
+fn of_two_extensions_at_once_neither_outlasts_what_is_on_record() {
+    let mut world = World::new(everything());
+    world.ask(&alice(), &open("vpn").ttl(10), ALICE4);
+    world.disk.broken = true;
+    for ttl in [100, 200] {
+        let claim = world.claim(&alice(), &open("vpn").ttl(ttl), ALICE4);
+        world.deliver_unsettled(&claim);
+    }
+    world.settle();
+    assert_eq!(world.status(), ["vpn 198.51.100.7 alice 10"]);
+    // Two at once for something new.
+    for ttl in [100, 200] {
+        let claim = world.claim(&bob(), &open("vpn").ttl(ttl), BOB4);
+        world.deliver_unsettled(&claim);
+    }
+    world.settle();
+    assert_eq!(world.status(), ["vpn 198.51.100.7 alice 10"]);
+    world.pass(secs(10));
+    assert!(world.shell.open.is_empty());
+}
+
+#[test]
+fn what_was_done_without_a_journal_is_in_the_next() {
+    let mut world = World::new(everything());
+    world.disk.broken = true;
+    let claim = world.ask(&alice(), &open("ssh").ttl(1000), ALICE4);
+    world.ask(&bob(), &open("web").ttl(5), BOB4);
+    world.disk.broken = false;
+    world.ask(&bob(), &close("web"), BOB4);
+    world.crash();
+    assert_eq!(world.guard(), [element(ALICE4, "tcp/22")]);
+    world.deliver(&claim);
+    assert_eq!(world.refused(), [(Refusal::Replayed, 1)]);
+}

@@ -1,0 +1,342 @@
+//! A world for the keeper's engine: clocks, a journal on a disk, the kernel's sets, and commands that run.
+//!
+//! It carries out effects as the keeper does: all there are, then one write for their records, then the outcomes. A
+//! fuse can blow at any of these steps: from then on nothing happens until a restart.
+
+mod machine;
+
+use alloc::format;
+use alloc::string::ToString;
+
+use super::asking::state;
+use super::*;
+use crate::admit::record::BootId;
+use machine::{Disk, Kernel, Shell};
+
+pub(super) struct World {
+    pub(super) admit: Admit,
+    pub(super) now: Now,
+    pub(super) disk: Disk,
+    pub(super) kernel: Kernel,
+    pub(super) shell: Shell,
+    pub(super) said: Vec<Event>,
+    pub(super) state_lost: bool,
+    rules: Rules,
+    boot: BootId,
+    /// Steps until everything stops; never where absent.
+    fuse: Option<usize>,
+    steps: usize,
+    last_stamp: UnixTime,
+    /// Every packet that came, in order.
+    pub(super) delivered: Vec<Claim>,
+}
+
+impl World {
+    /// A server that has been set up, and runs for the first time.
+    pub(super) fn new(rules: Rules) -> Self {
+        let keys = rules.servers().iter().copied().map(Record::Key).collect();
+        let now = Now {
+            boot: BootTime::from_nanos(1_000_000_000_000),
+            unix: UnixTime::from_nanos(1_790_000_000_000_000_000),
+        };
+        let boot = [1; 16];
+        let own = [OWN4, OWN6].map(address).into();
+        let restored = Restored::new(History::default(), rules.clone(), own, boot, now);
+        let mut world = Self {
+            admit: restored.admit,
+            now,
+            disk: Disk { durable: keys, ..Disk::default() },
+            kernel: Kernel::default(),
+            shell: Shell::default(),
+            said: Vec::new(),
+            state_lost: restored.state_lost,
+            rules,
+            boot,
+            fuse: None,
+            steps: 0,
+            last_stamp: UnixTime::EPOCH,
+            delivered: Vec::new(),
+        };
+        world.restart_in(boot);
+        world
+    }
+
+    pub(super) fn with_fuse(mut self, steps: usize) -> Self {
+        self.fuse = Some(self.steps + steps);
+        self
+    }
+
+    /// Whether the fuse has blown.
+    pub(super) fn is_dead(&self) -> bool {
+        self.fuse.is_some_and(|fuse| self.steps >= fuse)
+    }
+
+    /// Steps that were done.
+    pub(super) const fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn step(&mut self) -> bool {
+        let lives = !self.is_dead();
+        self.steps += usize::from(lives);
+        lives
+    }
+
+    // What comes in.
+
+    /// A statement of `client`, signed now.
+    pub(super) fn claim(&mut self, client: &ClientSecret, asked: &Asked, from: &str) -> Claim {
+        // Clients never use a stamp twice.
+        self.last_stamp = self.now.unix.max(UnixTime::from_nanos(self.last_stamp.as_nanos() + 1));
+        self.claim_at(self.last_stamp, client, asked, from)
+    }
+
+    pub(super) fn claim_at(
+        &self,
+        stamp: UnixTime,
+        client: &ClientSecret,
+        asked: &Asked,
+        from: &str,
+    ) -> Claim {
+        let server = self.rules.servers().first().copied().unwrap();
+        let statement = state(&server, client, stamp, &asked.request().encode());
+        Claim { server, statement, from: address(from) }
+    }
+
+    /// A packet comes, and everything that follows is done.
+    pub(super) fn ask(&mut self, client: &ClientSecret, asked: &Asked, from: &str) -> Claim {
+        let claim = self.claim(client, asked, from);
+        self.deliver(&claim);
+        claim
+    }
+
+    pub(super) fn deliver(&mut self, claim: &Claim) {
+        self.deliver_unsettled(claim);
+        self.settle();
+    }
+
+    /// The packet comes, and others before its record is durable.
+    pub(super) fn deliver_unsettled(&mut self, claim: &Claim) {
+        self.delivered.push(claim.clone());
+        if !self.is_dead() {
+            self.admit.handle_claim(claim, self.now);
+        }
+    }
+
+    pub(super) fn knock(&mut self, door: &str, from: &str) {
+        if !self.is_dead() {
+            self.admit.handle_knock(name(door), address(from), self.now);
+            self.settle();
+        }
+    }
+
+    pub(super) fn close(&mut self, door: &str, at: Option<&str>) -> usize {
+        if self.is_dead() {
+            return 0;
+        }
+        let count = self.admit.handle_close(name(door), at.map(address), self.now);
+        self.settle();
+        count
+    }
+
+    pub(super) fn reload(&mut self, rules: Rules) {
+        self.rules = rules.clone();
+        if !self.is_dead() {
+            self.admit.handle_rules(rules, self.now);
+            self.settle();
+        }
+    }
+
+    /// Lets time pass, and everything happen that falls due.
+    pub(super) fn pass(&mut self, span: Duration) {
+        let end = self.now.saturating_add(span);
+        while let Some(due) = self.admit.poll_timeout().filter(|due| *due <= end.boot && !self.is_dead()) {
+            self.now = self.now.saturating_add(due.saturating_since(self.now.boot));
+            self.admit.handle_timeout(self.now);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// The machine sleeps; what fell due happens when it wakes up.
+    pub(super) fn sleep(&mut self, span: Duration) {
+        self.kernel.slept += span;
+        self.now = self.now.saturating_add(span);
+        self.pass(Duration::ZERO);
+    }
+
+    // What is done.
+
+    /// Carries out effects until there are none.
+    pub(super) fn settle(&mut self) {
+        loop {
+            let mut tickets = Vec::new();
+            while let Some(effect) = self.admit.poll_effect() {
+                if !self.step() {
+                    return;
+                }
+                self.carry_out(effect, &mut tickets);
+            }
+            let idle = tickets.is_empty() && (self.shell.slow || self.shell.running.is_empty());
+            if idle || self.is_dead() {
+                return;
+            }
+            if !tickets.is_empty() {
+                self.write(tickets);
+            }
+            if !self.shell.slow {
+                self.end_all();
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
+        match effect {
+            Effect::Record(ticket, record) => {
+                self.disk.unsynced.push(record);
+                tickets.push(ticket);
+            }
+            Effect::Note(record) => self.disk.unsynced.push(record),
+            Effect::Open(elements) => {
+                for (element, left) in elements {
+                    self.check_on_record(element, left);
+                    self.kernel.set(element, left, self.now.boot);
+                }
+            }
+            Effect::Close(elements) => elements.iter().for_each(|element| self.kernel.remove(*element)),
+            Effect::Run(job) => self.shell.start(job),
+            Effect::Say(event) => self.said.push(event),
+        }
+    }
+
+    fn write(&mut self, tickets: Vec<Ticket>) {
+        if !self.step() {
+            return;
+        }
+        let result = self.disk.sync(|| self.admit.snapshot(self.boot));
+        if !self.step() {
+            return;
+        }
+        for ticket in tickets {
+            self.admit.handle_outcome(Outcome::Recorded(ticket, result), self.now);
+        }
+    }
+
+    /// Every command that runs ends.
+    pub(super) fn end_all(&mut self) {
+        while let Some(job) = self.shell.running.keys().next().copied().filter(|_| !self.is_dead()) {
+            self.end(job);
+        }
+    }
+
+    /// A command ends, and what follows is carried out later.
+    pub(super) fn end(&mut self, job: JobId) {
+        if self.step() {
+            let ended = self.shell.end(job);
+            self.admit.handle_outcome(Outcome::Ran(job, ended), self.now);
+        }
+    }
+
+    /// The oldest command that runs ends, and what follows is carried out.
+    pub(super) fn end_next(&mut self) -> String {
+        let Some(job) = self.shell.running.keys().next().copied() else { return String::new() };
+        let what = self.shell.running[&job].command.argv.join(" ");
+        self.end(job);
+        self.settle();
+        what
+    }
+
+    // What survives.
+
+    /// The keeper is killed and starts again: what it ran is killed with it, and what was not durable is lost.
+    pub(super) fn crash(&mut self) {
+        self.disk.unsynced.clear();
+        self.restart_in(self.boot);
+    }
+
+    /// The same, but everything that was written reached the disk.
+    pub(super) fn crash_written(&mut self) {
+        self.disk.keep_unsynced();
+        self.restart_in(self.boot);
+    }
+
+    /// The machine stops and boots again, `down` later: its sets and what commands had done are gone.
+    pub(super) fn reboot(&mut self, down: Duration) {
+        self.disk.unsynced.clear();
+        self.kernel = Kernel::default();
+        self.shell.open.clear();
+        self.now =
+            Now { boot: BootTime::from_nanos(30_000_000_000), unix: self.now.unix.saturating_add(down) };
+        let [generation, ..] = self.boot;
+        self.restart_in([generation + 1; 16]);
+    }
+
+    /// The keeper is killed, and starts again with other rules.
+    pub(super) fn restart_with(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.crash();
+    }
+
+    fn restart_in(&mut self, boot: BootId) {
+        self.fuse = None;
+        self.boot = boot;
+        self.shell.running.clear();
+        let mut history = History::default();
+        self.disk.durable.iter().cloned().for_each(|record| history.push(record));
+        let own = [OWN4, OWN6].map(address).into();
+        let restored = Restored::new(history, self.rules.clone(), own, boot, self.now);
+        self.admit = restored.admit;
+        self.state_lost = restored.state_lost;
+        self.disk.durable = self.admit.snapshot(boot);
+        self.settle();
+        self.kernel.elements.clear();
+        for (element, left) in self.admit.elements(self.now.boot) {
+            self.kernel.set(element, left, self.now.boot);
+        }
+    }
+
+    // What is seen.
+
+    /// What passes the guard now.
+    pub(super) fn guard(&self) -> Vec<Element> {
+        self.kernel.passing(self.now.boot)
+    }
+
+    /// For how long an element stays; `None` where it is not there.
+    pub(super) fn left(&self, element: Element) -> Option<Duration> {
+        self.kernel.left(element, self.now.boot)
+    }
+
+    /// What the refusals are that were counted since the last start.
+    pub(super) fn refused(&self) -> Vec<(Refusal, u64)> {
+        let counts = Refusal::ALL.map(|refusal| (refusal, self.admit.refused().of(refusal)));
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Doors that are open, for whom, asked by whom, and for how many seconds still.
+    pub(super) fn status(&self) -> Vec<String> {
+        let line = |opening: OpeningStatus| {
+            let left = opening.left.map_or_else(|| "ever".into(), |left| left.as_secs().to_string());
+            format!("{} {} {} {left}", opening.door, opening.address, opening.by)
+        };
+        self.admit.openings(self.now.boot).map(line).collect()
+    }
+
+    pub(super) fn take_said(&mut self) -> Vec<Event> {
+        core::mem::take(&mut self.said)
+    }
+
+    /// No element is opened unless an opening of it is on the disk, and none for longer than that says, except where
+    /// the disk is broken.
+    fn check_on_record(&self, element: Element, left: Option<Duration>) {
+        let allows = |opening: &Opening| {
+            let here = opening.elements().any(|other| other == element);
+            here && opening
+                .term
+                .until
+                .is_none_or(|until| left.is_some_and(|left| self.now.boot.saturating_add(left) <= until.boot))
+        };
+        let recorded = self.disk.openings().values().any(allows);
+        assert!(recorded || self.disk.is_lost, "{element} opened before its record was durable");
+    }
+}
