@@ -100,7 +100,14 @@ fn connect() -> Result<Guard, Failure> {
 
 impl From<NftError> for Failure {
     fn from(error: NftError) -> Self {
-        Self::new(Exit::Permission, error)
+        let exit = match &error {
+            NftError::NotPermitted(_) => Exit::Permission,
+            NftError::Io(_) | NftError::NoAnswer => Exit::Io,
+            NftError::Missing(_) | NftError::TooMuch | NftError::Full(_) | NftError::Refused(_) => {
+                Exit::System
+            }
+        };
+        Self::new(exit, error)
     }
 }
 
