@@ -2,5 +2,6 @@
 
 pub mod lab;
 pub mod laptop;
+pub mod pattern;
 pub mod programs;
 pub mod server;

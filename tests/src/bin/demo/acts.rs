@@ -1,6 +1,6 @@
 //! The story itself.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use knock_spa_proto::control::Status;
@@ -138,9 +138,8 @@ fn only_the_laptop(story: &mut Story, scene: &Scene) {
 /// Sends bytes to where packets go.
 fn send(scene: &Scene, machine: &str, packet: &[u8]) {
     let host = scene.host(machine);
-    let socket = host.enter(|| UdpSocket::bind((host.v4, 0))).expect("a socket");
     let to = SocketAddr::new(scene.world.server.v4.into(), SPA_PORT);
-    assert_eq!(socket.send_to(packet, to).expect("sending the packet"), packet.len());
+    host.send_udp(SocketAddr::new(host.v4.into(), 0), to, packet);
 }
 
 fn refused(status: &Status, reason: &str) -> u64 {

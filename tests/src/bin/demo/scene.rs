@@ -190,8 +190,9 @@ fn own_names(directory: &Path) {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private mounts");
     for (file, text) in [
         ("/etc/hosts", "127.0.0.1 localhost\n192.0.2.1 gw\n2001:db8:1::1 gw\n"),
-        // Nobody else is to be asked.
+        // Nobody else is to be asked, and both lines count.
         ("/etc/nsswitch.conf", "hosts: files\n"),
+        ("/etc/host.conf", "multi on\n"),
     ] {
         let ours = directory.join(file.rsplit('/').next().unwrap_or(file));
         fs::write(&ours, text).expect("writing a file");
