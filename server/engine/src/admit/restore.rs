@@ -102,11 +102,13 @@ impl Restored {
     pub fn new(history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
         let state_lost = rules.servers().iter().any(|server| !history.knows(server));
         let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
+        // A clock that was far ahead when marks were lost must not keep everybody out until then.
+        let farthest = now.unix.saturating_add(rules.window().saturating_mul(2));
         let mut admit = Admit {
             rules: rules.clone(),
             own,
             marks: history.marks,
-            floor: history.floor.max(lost_now),
+            floor: history.floor.min(farthest).max(lost_now),
             buckets: BTreeMap::new(),
             openings: Openings::default(),
             holds: Holds::default(),

@@ -145,6 +145,21 @@ fn lost_marks_are_replaced_by_a_floor() {
 }
 
 #[test]
+fn a_floor_of_a_clock_that_was_ahead_keeps_nobody_out_for_long() {
+    let floor = |ahead: u64| {
+        let now =
+            Now { boot: BootTime::from_nanos(1), unix: UnixTime::from_nanos(1_790_000_000_000_000_000) };
+        let mut history = History::default();
+        history.push(Record::Key(server().public()));
+        history.push(Record::Floor(now.unix.saturating_add(secs(ahead))));
+        let restored = Restored::new(history, everything(), BTreeSet::new(), [1; 16], now);
+        restored.admit.floor.saturating_since(now.unix)
+    };
+    assert_eq!((floor(60), floor(120)), (secs(60), secs(120)));
+    assert_eq!(floor(86_400 * 365), secs(120));
+}
+
+#[test]
 fn a_key_that_the_journal_does_not_know_means_lost_marks() {
     let other = ServerSecret::from_bytes([8; 32]).public();
     let both = Rules::new(doors(), clients(), [other, server().public()].into(), WINDOW).unwrap();
