@@ -248,7 +248,7 @@ proptest! {
         prop_assert!(!second.state_lost);
         let openings = |restored: &Restored| -> Vec<Opening> { restored.admit.openings.iter().cloned().collect() };
         prop_assert_eq!(openings(&second), openings(&first));
-        let closing = |restored: &Restored| -> Vec<OpeningId> {
+        let closing = |restored: &Restored| -> BTreeSet<OpeningId> {
             let closing = |record| if let Record::Closing(id) = record { Some(id) } else { None };
             restored.admit.snapshot([boot; 16]).into_iter().filter_map(closing).collect()
         };
