@@ -1,7 +1,7 @@
 //! What commands hold open: each pair of a start and a stop command, however many openings share it.
 //!
 //! A hold starts when the first opening needs it and stops after the last. A stop never runs before its own start
-//! has ended, and a stop that fails is tried again.
+//! has ended, and a stop that fails is tried again. Stops are taken to undo one start each, as with a firewall's rules.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -41,6 +41,8 @@ struct Hold {
     stop: Option<Rendered>,
     timeout: Duration,
     phase: Phase,
+    /// Starts that have succeeded, less stops that have: so many stops are still due.
+    opened: u32,
     /// A start that waits for the end of the stop.
     restart: Option<Rendered>,
 }
@@ -85,14 +87,8 @@ pub(super) struct Holds {
 
 impl Hold {
     const fn new(timeout: Duration, phase: Phase) -> Self {
-        Self {
-            needed_by: BTreeSet::new(),
-            outlived_by: Vec::new(),
-            stop: None,
-            timeout,
-            phase,
-            restart: None,
-        }
+        let needed_by = BTreeSet::new();
+        Self { needed_by, outlived_by: Vec::new(), stop: None, timeout, phase, opened: 0, restart: None }
     }
 }
 
@@ -129,6 +125,7 @@ impl Holds {
         let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::Unsure));
         hold.needed_by.insert(opening.id);
         hold.stop.clone_from(&command.stop);
+        hold.opened = 1;
     }
 
     /// Says that `opening` needs its hold on `port` no longer; gives the hold where it stops because of that.
@@ -161,11 +158,13 @@ impl Holds {
         let say = |next| failed.then_some(Step::Say(Event::CommandFailed { door: key.door, ended, next }));
         match hold.phase {
             Phase::Starting => {
+                hold.opened = hold.opened.saturating_add(u32::from(!failed));
                 hold.phase = if failed { Phase::Unsure } else { Phase::Open };
                 let stop = if hold.needed_by.is_empty() { self.stop(key, 1) } else { None };
                 [say(Next::StopLater), stop, None]
             }
             Phase::Stopping(_) if hold.restart.is_some() => {
+                hold.opened = hold.opened.saturating_sub(u32::from(!failed));
                 let start = hold.restart.take();
                 let passed_on = self.pass_on(key);
                 let start = start.and_then(|start| self.start(key, start));
@@ -182,7 +181,11 @@ impl Holds {
                 hold.phase = Phase::Stuck;
                 [say(Next::NeedsAttention), None, None]
             }
-            Phase::Stopping(_) => [self.remove(key), None, None],
+            Phase::Stopping(_) => {
+                hold.opened = hold.opened.saturating_sub(1);
+                let step = if hold.opened > 0 { self.stop(key, 1) } else { self.remove(key) };
+                [step, None, None]
+            }
             Phase::New | Phase::Open | Phase::Unsure | Phase::Retry(..) | Phase::Stuck => [None, None, None],
         }
     }
@@ -218,8 +221,7 @@ impl Holds {
         self.run(key, start)
     }
 
-    /// Runs the stop command, and then the start command: what was opened before, perhaps, is not opened twice, since
-    /// it is closed only once.
+    /// Runs the stop command, and then the start command: what is open, perhaps, is not to be opened twice.
     fn start_again(&mut self, key: HoldKey, command: &Command) -> [Option<Step>; 2] {
         let Some(hold) = self.holds.get_mut(&key) else { return [None, None] };
         if let Phase::Retry(_, at) = hold.phase {

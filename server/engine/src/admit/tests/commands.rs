@@ -180,6 +180,22 @@ fn what_could_not_be_stopped_is_not_opened_twice() {
 }
 
 #[test]
+fn as_many_stops_succeed_as_starts_did() {
+    let mut world = World::new(everything());
+    world.shell.failing = "stop";
+    for opened in 1..=3 {
+        world.ask(&alice(), &open("vpn").ttl(10), ALICE4);
+        assert_eq!(world.shell.open[VPN], opened, "what was open could not be closed before");
+        world.pass(secs(10));
+    }
+    world.shell.failing = "";
+    ran(&mut world);
+    world.pass(secs(2));
+    assert_eq!(ran(&mut world), [STOP; 3]);
+    assert!(world.shell.open.is_empty() && world.admit.poll_timeout().is_none());
+}
+
+#[test]
 fn a_failed_start_is_stopped_in_the_end_and_tried_again_when_asked() {
     let mut world = World::new(everything());
     world.shell.failing = "start";
