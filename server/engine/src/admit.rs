@@ -285,9 +285,11 @@ impl Admit {
 
     /// Ends what is over, and tries again what has failed.
     pub fn handle_timeout(&mut self, now: Now) {
+        let mut elements = BTreeSet::new();
         while let Some(id) = self.openings.expired(now.boot) {
-            self.end_one(id, Cause::Expired, now);
+            elements.extend(self.end_one(id, Cause::Expired));
         }
+        self.set_elements(elements, now.boot);
         while let Some(step) = self.holds.retry(now.boot) {
             self.push_step(step);
         }
@@ -347,7 +349,7 @@ impl Admit {
             Means::Commands { .. } if recorded.is_err() => {
                 self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
-                    self.end_one(begun.id, Cause::Unrecorded, now);
+                    drop(self.end_one(begun.id, Cause::Unrecorded));
                 }
                 return;
             }
@@ -375,17 +377,17 @@ impl Admit {
         if mark.is_some() || !closed.is_empty() {
             self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
         }
-        for id in ids {
-            self.end_one(id, cause, now);
-        }
+        let elements: BTreeSet<_> = ids.into_iter().flat_map(|id| self.end_one(id, cause)).collect();
+        self.set_elements(elements, now.boot);
     }
 
     fn is_guard(&self, id: OpeningId) -> bool {
         self.openings.get(id).is_some_and(|opening| opening.means == Means::Guard)
     }
 
-    fn end_one(&mut self, id: OpeningId, cause: Cause, now: Now) {
-        let Some(opening) = self.openings.remove(id) else { return };
+    /// Ends an opening; gives the elements of the guard whose end is to be set anew, once all that ends has ended.
+    fn end_one(&mut self, id: OpeningId, cause: Cause) -> Vec<Element> {
+        let Some(opening) = self.openings.remove(id) else { return Vec::new() };
         self.effects.push_back(Effect::Say(Event::Closed {
             door: opening.door,
             address: opening.address,
@@ -395,15 +397,16 @@ impl Admit {
         let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
         match (&opening.means, cause) {
             // The kernel has closed it already, unless the machine slept: its timeouts do not run meanwhile.
-            (Means::Guard, Cause::Expired) => {
-                self.effects.push_back(Effect::Note(closed));
-                self.set_elements(opening.elements(), now.boot);
-            }
-            (Means::Guard, _) => self.set_elements(opening.elements(), now.boot),
+            (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
             // The record may have reached the disk all the same.
             (Means::Commands { .. }, Cause::Unrecorded) => self.effects.push_back(Effect::Note(closed)),
-            (Means::Commands { .. }, _) => self.record(Record::Closing(id), Awaited::Closing(opening)),
+            (Means::Guard, _) => {}
+            (Means::Commands { .. }, _) => {
+                self.record(Record::Closing(id), Awaited::Closing(opening));
+                return Vec::new();
+            }
         }
+        opening.guarded().collect()
     }
 
     /// The closing is on record: the commands that nobody else needs are stopped.
@@ -421,7 +424,7 @@ impl Admit {
     }
 
     /// Gives the guard's elements the end that the openings in force need.
-    fn set_elements(&mut self, elements: impl Iterator<Item = Element>, now: BootTime) {
+    fn set_elements(&mut self, elements: impl IntoIterator<Item = Element>, now: BootTime) {
         let (mut open, mut close) = (Vec::new(), Vec::new());
         for element in elements {
             match self.openings.need(element).left(now) {
@@ -440,8 +443,7 @@ impl Admit {
     /// What the guard's sets must hold now, with the span that is left to each.
     #[must_use]
     pub fn elements(&self, now: BootTime) -> Vec<(Element, Option<Duration>)> {
-        let guarded = self.openings.iter().filter(|opening| opening.means == Means::Guard);
-        let elements: BTreeSet<Element> = guarded.flat_map(Opening::elements).collect();
+        let elements: BTreeSet<Element> = self.openings.iter().flat_map(Opening::guarded).collect();
         let left = |element: Element| Some((element, self.openings.need(element).left(now)?));
         elements.into_iter().filter_map(left).collect()
     }

@@ -193,6 +193,11 @@ impl Opening {
         self.ports.iter().map(|port| Element { address: self.address, port: *port })
     }
 
+    /// Those of them that are elements of the guard.
+    pub(super) fn guarded(&self) -> impl Iterator<Item = Element> {
+        self.elements().filter(|_| self.means == Means::Guard)
+    }
+
     /// Whether two openings are one that was asked for twice.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
