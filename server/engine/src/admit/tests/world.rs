@@ -62,8 +62,13 @@ impl World {
     }
 
     pub(super) fn with_fuse(mut self, steps: usize) -> Self {
-        self.fuse = Some(self.steps + steps);
+        self.light_fuse(steps);
         self
+    }
+
+    /// Everything stops after so many steps.
+    pub(super) const fn light_fuse(&mut self, steps: usize) {
+        self.fuse = Some(self.steps + steps);
     }
 
     /// Whether the fuse has blown.
@@ -283,10 +288,14 @@ impl World {
         self.shell.running.clear();
         let mut history = History::default();
         self.disk.durable.iter().cloned().for_each(|record| history.push(record));
+        if self.disk.is_lost {
+            history.forget_keys();
+        }
         let own = [OWN4, OWN6].map(address).into();
         let restored = Restored::new(history, self.rules.clone(), own, boot, self.now);
         self.admit = restored.admit;
         self.state_lost = restored.state_lost;
+        self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };
         self.disk.durable = self.admit.snapshot(boot);
         self.settle();
         self.kernel.elements.clear();

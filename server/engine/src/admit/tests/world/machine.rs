@@ -12,7 +12,7 @@ pub(crate) struct Disk {
     /// Appended, and lost if the machine stops.
     pub(crate) unsynced: Vec<Record>,
     pub(crate) broken: bool,
-    /// After a failure the file is begun anew.
+    /// After a failure the file is begun anew; until then it says that records are missing.
     pub(crate) is_lost: bool,
     /// Times that each mark became durable, or was acted on without.
     pub(crate) used: BTreeMap<(ClientKey, UnixTime), usize>,
