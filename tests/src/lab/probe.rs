@@ -92,11 +92,15 @@ impl Namespace {
         let socket = self.enter(|| UdpSocket::bind(any)).expect("binding to any port");
         socket.connect(to).and_then(|()| socket.send(b"?")).expect("sending");
         socket.set_read_timeout(Some(limit)).expect("a positive timeout");
-        match socket.recv(&mut [0; 16]) {
-            Ok(_) => Answer::Open,
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Answer::Refused,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Answer::Silent,
-            Err(error) => panic!("asking {to}: {error}"),
+        loop {
+            match socket.recv(&mut [0; 16]) {
+                Ok(_) => return Answer::Open,
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Answer::Refused,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Answer::Silent,
+                // A timeout keeps the kernel from going on by itself.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("asking {to}: {error}"),
+            }
         }
     }
 

@@ -166,11 +166,11 @@ fn a_command_that_hangs_is_killed_with_its_children() {
     until(PATIENCE, "the command to start", || notes(&server).len() == 1);
     let sleep = format!("/proc/{}/cmdline", notes(&server)[0]);
     let sleeps = || std::fs::read(&sleep).is_ok_and(|line| line.starts_with(b"sleep"));
-    assert!(sleeps());
+    until(PATIENCE, "its child to start", sleeps);
     // Until its start has ended, the stop waits.
     laptop.run("close ssh gw").ended_with(0);
     until(PATIENCE, "the stop", || notes(&server).contains(&"stop".to_owned()));
-    assert!(!sleeps());
+    until(PATIENCE, "its child to be gone", || !sleeps());
     server.await_log("took too long and was killed");
 }
 
