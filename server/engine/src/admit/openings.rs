@@ -180,3 +180,40 @@ impl Need {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use knock_spa_proto::time::{Now, UnixTime};
+
+    use super::*;
+    use crate::rules::{Action, Door, Lease};
+
+    #[test]
+    fn nothing_stays_behind_of_what_is_removed() {
+        let door = Door {
+            name: "ssh".parse().unwrap(),
+            ports: ["tcp/22", "tcp/23"].map(|port| port.parse().unwrap()).into(),
+            open_for: Lease::Forever,
+            max_open: Lease::Forever,
+            action: Action::Guard,
+            classic: None,
+        };
+        let now = Now { boot: BootTime::from_nanos(1), unix: UnixTime::from_nanos(1) };
+        let asked = |lease| {
+            let address = Address::new("198.51.100.7".parse().unwrap());
+            let opening = Opening::asked(&door, &door.ports, address, &Origin::Classic, lease, now);
+            Opening { id: OpeningId(3), ..opening }
+        };
+        let mut openings = Openings::default();
+        for lease in [Lease::For(Duration::from_secs(5)), Lease::For(Duration::from_secs(9)), Lease::Forever]
+        {
+            openings.insert(asked(lease));
+            openings.put_in_force(OpeningId(3), asked(lease).term);
+        }
+        assert!(openings.remove(OpeningId(3)).is_some());
+        openings.put_in_force(OpeningId(3), asked(Lease::Forever).term);
+        assert_eq!(format!("{openings:?}"), format!("{:?}", Openings::default()));
+    }
+}

@@ -55,6 +55,10 @@ mod tests {
         let window = Duration::from_secs(60);
         let mut filter = Duplicates::new(window, BootTime::ZERO);
         filter.insert([1; 16], BootTime::ZERO);
+        for seconds in [60, 119] {
+            filter.insert([4; 16], BootTime::ZERO.saturating_add(Duration::from_secs(seconds)));
+            assert!(filter.contains(&[1; 16]), "{seconds}");
+        }
         let later = BootTime::ZERO.saturating_add(window * 2);
         filter.insert([2; 16], later);
         assert!(filter.contains(&[1; 16]) && filter.contains(&[2; 16]));

@@ -94,3 +94,36 @@ impl Prefix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use knock_spa_keys::client::ClientSecret;
+    use knock_spa_keys::server::ServerSecret;
+    use knock_spa_proto::spa::request::{Addresses, Open, Request};
+    use knock_spa_proto::spa::{EnvelopeKey, SealRandom, seal};
+    use knock_spa_proto::time::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn prefixes_that_hold_nothing_are_forgotten() {
+        let server = ServerSecret::from_bytes([7; 32]).public();
+        let to = Addresses::NONE.with_sender();
+        let request = Request::Open(Open::new("ssh".parse().unwrap(), to, None).unwrap());
+        let random = SealRandom { ephemeral: [3; 32], nonce: [1; 24] };
+        let client = ClientSecret::from_seed([9; 32]);
+        let packet = seal(&server, &client, UnixTime::EPOCH, &request, random);
+        let envelope = EnvelopeKey::of(&server);
+        let mut queue = DhQueue::default();
+        for prefix in 0..1000_u32 {
+            let enveloped = envelope.open(&packet).unwrap();
+            let from = Address::from(Ipv4Addr::from_bits(0x0a00_0000 | prefix << 8));
+            drop(queue.push(Waiting { key: 0, enveloped, from, from_port: 1 }));
+            assert!(queue.held.len() <= CAPACITY && queue.waiting.len() <= CAPACITY);
+        }
+        while queue.pop().is_some() {}
+        assert!(queue.is_empty() && queue.held.is_empty());
+    }
+}

@@ -105,6 +105,37 @@ fn of_two_extensions_at_once_neither_outlasts_what_is_on_record() {
     assert!(world.shell.open.is_empty());
 }
 
+/// The names of what waits for a record.
+fn tickets(world: &mut World) -> Vec<Ticket> {
+    let ticket = |effect| if let Effect::Record(ticket, _) = effect { Some(ticket) } else { None };
+    core::iter::from_fn(|| world.admit.poll_effect()).filter_map(ticket).collect()
+}
+
+#[test]
+fn an_extension_that_is_on_record_counts_though_the_one_before_is_not() {
+    let mut world = World::new(everything());
+    world.ask(&alice(), &open("vpn").ttl(10), ALICE4);
+    for ttl in [100, 200] {
+        let claim = world.claim(&alice(), &open("vpn").ttl(ttl), ALICE4);
+        world.deliver_unsettled(&claim);
+    }
+    let [first, second] = tickets(&mut world)[..] else { panic!("two records") };
+    world.admit.handle_outcome(Outcome::Recorded(first, Err(Unwritten)), world.now);
+    world.admit.handle_outcome(Outcome::Recorded(second, Ok(())), world.now);
+    assert_eq!(world.status(), ["vpn 198.51.100.7 alice 200"]);
+}
+
+#[test]
+fn what_never_moved_is_noted_as_closed_in_case_its_record_is_there() {
+    let mut world = World::new(everything());
+    let claim = world.claim(&alice(), &open("vpn"), ALICE4);
+    world.deliver_unsettled(&claim);
+    let [ticket] = tickets(&mut world)[..] else { panic!("one record") };
+    world.admit.handle_outcome(Outcome::Recorded(ticket, Err(Unwritten)), world.now);
+    let closed = |effect| matches!(effect, Effect::Note(Record::Change(change)) if change.closed.len() == 1);
+    assert!(core::iter::from_fn(|| world.admit.poll_effect()).any(closed));
+}
+
 #[test]
 fn what_was_done_without_a_journal_is_in_the_next() {
     let mut world = World::new(everything());

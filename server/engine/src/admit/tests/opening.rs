@@ -64,12 +64,14 @@ fn for_ever_is_until_somebody_closes() {
 fn asking_again_extends_and_never_shortens() {
     let mut world = World::new(everything());
     let ssh = element(ALICE4, "tcp/22");
+    let since = world.now.unix;
     world.ask(&alice(), &open("ssh").ttl(100), ALICE4);
     world.pass(secs(10));
     world.ask(&alice(), &open("ssh").ttl(20), ALICE4);
     assert_eq!(world.left(ssh), Some(secs(90)));
     world.ask(&alice(), &open("ssh").ttl(300), ALICE4);
     assert_eq!((world.left(ssh), world.status().len()), (Some(secs(300)), 1));
+    assert!(world.admit.openings(world.now.boot).all(|opening| opening.since == since));
     world.pass(secs(299));
     assert_eq!(world.guard(), [ssh]);
     world.pass(secs(1));

@@ -60,6 +60,7 @@ fn modes_say_who_names_the_address() {
         (AddressMode::Claimed, open("ssh").at(ALICE4), UNAUTHORISED),
         (AddressMode::Claimed, open("ssh").explicitly().at(BOB4), opened(&[BOB4])),
         (AddressMode::Match, open("ssh"), UNAUTHORISED),
+        (AddressMode::Match, open("ssh").at(ALICE4), UNAUTHORISED),
         (AddressMode::Match, open("ssh").explicitly().at(BOB4), UNAUTHORISED),
         (AddressMode::Match, open("ssh").explicitly().at(ALICE6), UNAUTHORISED),
         (AddressMode::Match, open("ssh").explicitly().at(ALICE4), opened(&[ALICE4])),
