@@ -10,7 +10,7 @@ use knock_spa_proto::time::BootTime;
 /// An envelope's authentication tag: names the very bytes of a packet.
 pub(super) type Tag = [u8; 16];
 
-/// Tags in one generation: two of these, with the tree's overhead, stay at about 2 MB.
+/// Tags in one generation: a bound on the memory that a flood of packets can take.
 const GENERATION: usize = 32_768;
 
 /// Tags of the packets that a DH was spent on lately, in two generations.

@@ -9,7 +9,7 @@ use knock_spa_proto::spa::Enveloped;
 
 use super::duplicates::Tag;
 
-/// Packets that wait at most: ten milliseconds of DH work, so that an honest packet is never old when its turn comes.
+/// Packets that wait at most: so few that an honest packet is not old when its turn comes.
 pub(super) const CAPACITY: usize = 256;
 
 /// A packet that waits for its DH.

@@ -1,6 +1,6 @@
 //! Classic sequences: who has knocked how far on which door.
 //!
-//! The rules are knockd's (`docs/knock-spad.8.md`): an attempt begins at a door's first step; a source that
+//! The rules are knockd's: an attempt begins at a door's first step; a source that
 //! has attempts advances or fails them with each packet and begins nothing new meanwhile; a packet that fails a
 //! door's flags does not touch an attempt at that door; packets to steps that no door lists do not count at all.
 
