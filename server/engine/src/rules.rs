@@ -56,6 +56,15 @@ pub struct Door {
     pub classic: Option<ClassicKnock>,
 }
 
+/// What a classic knock can be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Knockable {
+    /// The door of this name.
+    Door(ServiceName),
+    /// The door in knockd's manner at this place in their list.
+    Knockd(usize),
+}
+
 /// Why doors and clients do not fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {

@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use knock_spa_engine::rules::{Action, Door, Lease};
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags};
+use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags, TimeLimit};
 use knock_spa_proto::port::Transport;
 
 use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
-use crate::config::settings::{GuardSettings, Listen, Paths, Settings};
+use crate::config::settings::{GuardSettings, Listen, LogSettings, Paths, Settings};
 use crate::config::table::{At, Given, Reader};
 use crate::nft;
 
@@ -40,6 +40,9 @@ pub(super) fn lower(draft: Draft, reader: &mut Reader) -> Settings {
         listen,
         paths: paths(draft.paths),
         guard: guard(draft.guard, reader),
+        knockd_doors: Vec::new(),
+        one_time: Vec::new(),
+        log: LogSettings::default(),
     }
 }
 
@@ -213,13 +216,10 @@ fn classic(draft: &DoorDraft, reader: &mut Reader) -> Option<ClassicKnock> {
         }
     }
     let steps = draft.sequence.as_value()?.value.iter().map(|step| step.value).collect();
-    Some(ClassicKnock {
-        // Steps are missing only where they were complained of.
-        sequence: Sequence::new(steps).ok()?,
-        within: draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value),
-        flags: draft
-            .tcp_flags
-            .as_value()
-            .map_or_else(|| FlagRule::default().requiring(TcpFlags::SYN), |at| at.value),
-    })
+    // Steps are missing only where they were complained of.
+    let sequence = Sequence::new(steps).ok()?;
+    let within = draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value);
+    let flags = draft.tcp_flags.as_value();
+    let flags = flags.map_or_else(|| FlagRule::default().requiring(TcpFlags::SYN), |at| at.value);
+    Some(ClassicKnock::new(sequence, TimeLimit::Span(within), flags))
 }

@@ -4,7 +4,8 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock_spa_engine::rules::{Action, Door};
+use knock_spa_engine::knockd::KnockdDoor;
+use knock_spa_engine::rules::{Action, Door, Knockable};
 use knock_spa_proto::interface::InterfaceName;
 use knock_spa_proto::service::ServiceName;
 
@@ -23,6 +24,36 @@ pub struct Settings {
     pub paths: Paths,
     /// How the guard behaves.
     pub guard: GuardSettings,
+    /// The doors in knockd's manner, in the order of their files.
+    pub knockd_doors: Vec<KnockdDoor>,
+    /// The doors whose sequences are good once only, and where more of them are.
+    pub one_time: Vec<OneTime>,
+    /// The log in knockd's words.
+    pub log: LogSettings,
+}
+
+/// A door whose sequence is good once only: the next one is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTime {
+    /// The door.
+    pub door: Knockable,
+    /// The file of its sequences, one in a line.
+    pub file: PathBuf,
+    /// Whether the first sequence comes from the configuration, and the file's only after it.
+    pub begins_elsewhere: bool,
+}
+
+/// The log in knockd's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The file that it is appended to.
+    pub file: Option<PathBuf>,
+    /// Whether it goes to syslog.
+    pub syslog: bool,
+    /// Whether it goes to standard output, as `-v` asks for.
+    pub verbose: bool,
+    /// Whether names of knocking addresses are looked up, as `-l` asks for.
+    pub lookup: bool,
 }
 
 impl Settings {
