@@ -138,8 +138,15 @@ mod tests {
 
     #[test]
     fn the_c_library_s_spelling() {
-        let texts =
-            ["::1", "::", "::192.0.2.1", "::1.0.0.0", "2001:db8::1:0:0:1", "2001:db8:0:1:1:1:1:1", "10.0.0.1"];
+        let texts = [
+            "::1",
+            "::",
+            "::192.0.2.1",
+            "::1.0.0.0",
+            "2001:db8::1:0:0:1",
+            "2001:db8:0:1:1:1:1:1",
+            "10.0.0.1",
+        ];
         for text in texts {
             assert_eq!(NtopText(text.parse().unwrap()).to_string(), text);
         }

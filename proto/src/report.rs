@@ -9,8 +9,8 @@ use knock_spa_keys::server::ServerKey;
 
 use crate::address::Address;
 use crate::bytes::{Reader, Writer};
-use crate::refusal::{Refusal, Tally};
 use crate::knock::DoorNumber;
+use crate::refusal::{Refusal, Tally};
 use crate::spa::{STATEMENT_LEN, Statement};
 
 /// The length of every report, in bytes.

@@ -57,7 +57,9 @@ impl Admit {
         self.spent.remove(&knocked);
         let door = match knocked {
             Knockable::Door(name) => name.as_str().into(),
-            Knockable::Knockd(place) => self.knockd_door(place).map(|door| door.name.clone()).unwrap_or_default(),
+            Knockable::Knockd(place) => {
+                self.knockd_door(place).map(|door| door.name.clone()).unwrap_or_default()
+            }
         };
         self.effects.push_back(Effect::Say(Event::NotStruckOut { door }));
     }

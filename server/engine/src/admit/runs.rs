@@ -243,11 +243,9 @@ impl Runs {
                 [Some(Step::Say(Said::CommandTimeout { door, from })), self.close(id)]
             }
             Phase::Retry(tries, _) => [self.stop(id, tries.saturating_add(1)), None],
-            Phase::Recorded(_)
-            | Phase::Starting
-            | Phase::Closing
-            | Phase::Stopping(_)
-            | Phase::Stuck => [None, None],
+            Phase::Recorded(_) | Phase::Starting | Phase::Closing | Phase::Stopping(_) | Phase::Stuck => {
+                [None, None]
+            }
         })
     }
 

@@ -6,9 +6,7 @@ use core::time::Duration;
 use knock_spa_keys::server::ServerSecret;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::bytes::{Reader, Writer};
-use knock_spa_proto::knock::{
-    ClassicKnock, DoorNumber, FlagRule, Repeats, Sequence, Step, TimeLimit, Uses,
-};
+use knock_spa_proto::knock::{ClassicKnock, DoorNumber, FlagRule, Repeats, Sequence, Step, TimeLimit, Uses};
 use knock_spa_proto::port::Transport;
 use zeroize::Zeroizing;
 

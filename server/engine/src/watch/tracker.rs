@@ -187,7 +187,9 @@ impl Tracker {
     fn note_done(&mut self, progress: &[Progress], now: BootTime) {
         for progress in progress {
             let Progress::Done(number, from) = progress else { continue };
-            let Some(door) = self.places.get(number).and_then(|place| self.doors.get(*place)) else { continue };
+            let Some(door) = self.places.get(number).and_then(|place| self.doors.get(*place)) else {
+                continue;
+            };
             if door.knock.uses == Uses::Once {
                 self.used.insert(*number);
             }
