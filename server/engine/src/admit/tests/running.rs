@@ -48,7 +48,11 @@ fn said(world: &mut World) -> Vec<String> {
         Event::Knockd(other) => Some(format!("{other:?}")),
         Event::StopFailed { door, next, .. } => Some(format!("{door}: stop failed, {next:?}")),
         Event::NotStruckOut { door } => Some(format!("{door}: not struck out")),
-        _ => None,
+        Event::Opened { .. }
+        | Event::Closed { .. }
+        | Event::Refused { .. }
+        | Event::CommandFailed { .. }
+        | Event::JournalFailed => None,
     };
     world.take_said().into_iter().filter_map(shown).collect()
 }
