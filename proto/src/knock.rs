@@ -97,6 +97,12 @@ impl FlagRule {
         flags.0 & self.required == self.required && flags.0 & self.forbidden == 0
     }
 
+    /// What both rules ask for: it admits everything that either of them does.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self { required: self.required & other.required, forbidden: self.forbidden & other.forbidden }
+    }
+
     /// The bits that must be set.
     #[must_use]
     pub const fn required(self) -> u8 {

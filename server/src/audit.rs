@@ -61,6 +61,16 @@ fn write(event: &Event) {
             tracing::info!(event = "refused", reason = %refusal, %from, client, count);
         }
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
+        Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
+        Event::NotStruckOut { door } => {
+            tracing::error!(
+                event = "sequence-not-struck-out",
+                door,
+                "its one-time sequence can't be struck out in the file, so it did not open"
+            );
+        }
+        // They have a log of their own.
+        Event::Knockd(said) => tracing::debug!(event = "knockd", ?said),
         Event::JournalFailed => {
             tracing::error!(
                 event = "journal-failed",

@@ -1,8 +1,10 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
+pub mod knockd;
 pub mod remark;
 pub mod settings;
 
+mod as_knockd;
 mod draft;
 mod lower;
 mod native;
@@ -15,6 +17,8 @@ use crate::config::remark::{Faults, Remark};
 use crate::config::settings::Settings;
 use crate::config::table::Reader;
 use crate::files::{self, FileError};
+
+pub use crate::config::as_knockd::{AsKnockd, KnockdError, interfaces, read as read_knockd};
 
 /// Where the configuration is unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/knock-spa/knock-spad.toml";

@@ -7,4 +7,5 @@ pub mod notify;
 pub mod packet_socket;
 pub mod process;
 pub mod readiness;
+mod syscalls;
 pub mod timer;

@@ -15,4 +15,5 @@ pub mod keeper;
 pub mod listener;
 mod netlink;
 pub mod nft;
+pub mod one_time;
 pub mod server_key;

@@ -73,10 +73,35 @@ impl Settings {
 /// What is listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// These interfaces, at least one; every one but loopback, present or future, where absent.
-    pub interfaces: Option<Vec<InterfaceName>>,
-    /// The UDP port at which packets arrive.
-    pub spa_port: NonZeroU16,
+    /// Where packets are captured, and which addresses count there.
+    pub interfaces: Interfaces,
+    /// The UDP port at which SPA packets arrive, where any are expected.
+    pub spa_port: Option<NonZeroU16>,
+}
+
+/// Where packets are captured, and which addresses count there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// Every interface but loopback, present or future; any address of this machine.
+    AllButLoopback,
+    /// Every interface, present or future; any address of this machine.
+    All,
+    /// These interfaces, at least one; any address of this machine.
+    Named(Vec<InterfaceName>),
+    /// These links, at least one; no addresses but their own. knockd's way.
+    Owning(Vec<Link>),
+}
+
+/// An interface, or those of its addresses that bear a label, as `venet0:0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The interface.
+    pub name: InterfaceName,
+    /// What its IPv4 addresses are labelled with: the name itself, or the name with a colon and more. IPv6 addresses
+    /// have no labels, and belong to the bare name.
+    pub label: String,
+    /// Whether its IPv6 addresses count.
+    pub ipv6: bool,
 }
 
 impl Listen {
@@ -109,7 +134,7 @@ impl Default for Paths {
 }
 
 /// How the guard behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardSettings {
     /// When it goes up.
     pub start: GuardStart,

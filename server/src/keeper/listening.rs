@@ -214,6 +214,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             received: self.before.received.saturating_add(self.counters.received),
             dh: self.before.dh.saturating_add(self.counters.dh),
             refused: self.before.refused.plus(&self.counters.refused),
+            untold: self.before.untold.saturating_add(self.counters.untold),
         }
     }
 
