@@ -8,4 +8,5 @@ pub mod packet_socket;
 pub mod process;
 pub mod readiness;
 mod syscalls;
+pub mod resolver;
 pub mod timer;
