@@ -106,9 +106,11 @@ fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Bac
         background.and_then(|background| {
             background.detach();
             let made = PidFile::write(pid_path);
-            let failure = made.as_ref().err().map(|error| (pid_path.to_owned(), error.to_string()));
-            pid_file = made.ok();
-            failure
+            match made {
+                Ok(made) => pid_file = Some(made),
+                Err(error) => return Some((pid_path.to_owned(), error)),
+            }
+            None
         })
     };
     let ran = event_loop.block_on(keeper::run(Source::Knockd(as_knockd), process::start_listener, begun));
