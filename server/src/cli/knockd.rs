@@ -96,13 +96,8 @@ fn serve(options: &Options, background: Option<Background>) -> ExitCode {
 
 fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Background>) -> ExitCode {
     let Ok(event_loop) = daemon::event_loop() else { return failed("can't make an event loop") };
-    let (verbose, interface) = (as_knockd.verbose, as_knockd.interface.clone());
     let mut pid_file = None;
     let begun = || {
-        if verbose {
-            // Whoever reads it may be gone.
-            drop(terminal::say(format_args!("listening on {interface}...")));
-        }
         background.and_then(|background| {
             background.detach();
             let made = PidFile::write(pid_path);
@@ -117,9 +112,6 @@ fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Bac
     match ran {
         Ok(stopped) => {
             drop(pid_file);
-            if verbose {
-                drop(terminal::say("closing..."));
-            }
             ExitCode::from(status(stopped))
         }
         Err(RunError::Load(LoadError::Knockd(error))) => misconfigured(&error.in_knockds_words()),
