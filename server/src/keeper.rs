@@ -347,8 +347,19 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::SequenceTimeout { door, from, stage } => {
                 self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
             }
-            Report::Counters(counters) => self.listening.handle_counters(counters),
+            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
         }
+    }
+
+    /// Tells the administrator, and whoever reads knockd's log.
+    fn say(&mut self, event: &Event) {
+        if let Event::Knockd(said) = event {
+            self.log.say(&Line::Said(said));
+            if matches!(self.source, Source::Knockd(_)) {
+                return;
+            }
+        }
+        self.audit.say(event, clock::now().boot);
     }
 
     /// Tells that everything is there, and that a pid file is not.
@@ -440,8 +451,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Effect::StrikeOut(ticket, knocked) => {
                 let _ = (ticket, knocked);
             }
-            Effect::Say(Event::Knockd(said)) => self.log.say(&Line::Said(&said)),
-            Effect::Say(event) => self.audit.say(&event, clock::now().boot),
+            Effect::Say(event) => self.say(&event),
         }
     }
 
