@@ -1,0 +1,18 @@
+//! Whether a daemon does what knockd 0.8 does: a model of it, traces of packets, and rigs where real daemons
+//! see the same packets side by side.
+
+pub mod address;
+pub mod daemon;
+pub mod dialect;
+pub mod directory;
+pub mod forecast;
+pub mod history;
+pub mod model;
+pub mod outcome;
+pub mod packet;
+mod play;
+pub mod rig;
+pub mod sequence;
+pub mod shell;
+pub mod steps;
+pub mod trace;

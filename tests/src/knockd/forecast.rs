@@ -1,0 +1,286 @@
+//! What should come of a trace.
+
+use super::address;
+use super::dialect::{self, Configuration, Door, Files};
+use super::history::{Happening, History, What};
+use super::model::{Event, Faults, Line, Model, Tracker};
+use super::outcome::{End, Outcome, is_aside, is_sentinel};
+use super::shell;
+use super::trace::Trace;
+
+/// The name of the configuration file.
+pub const CONFIG: &str = "knockd.conf";
+
+/// What should come of a history for a daemon that lives in a directory of this path.
+#[must_use]
+pub fn forecast(trace: &Trace, directory: &str, faults: Faults, history: &History) -> Outcome {
+    let mut world = World::new(trace, directory, faults);
+    for happening in history {
+        world.take(happening);
+    }
+    world.outcome(trace)
+}
+
+/// The daemon's surroundings, and what it has done.
+struct World<'t> {
+    directory: &'t str,
+    faults: Faults,
+    trace: &'t Trace,
+    files: Files,
+    running: Option<Running>,
+    log: Vec<String>,
+    ran: Vec<(i64, String)>,
+    err: Vec<String>,
+    out: Vec<String>,
+    end: End,
+}
+
+/// What it goes by.
+struct Running {
+    doors: Vec<Door>,
+    /// The names as they are logged.
+    names: Vec<String>,
+    model: Model,
+}
+
+impl<'t> World<'t> {
+    fn new(trace: &'t Trace, directory: &'t str, faults: Faults) -> Self {
+        Self {
+            directory,
+            faults,
+            trace,
+            files: Files::new(),
+            running: None,
+            log: Vec::new(),
+            ran: Vec::new(),
+            err: Vec::new(),
+            out: Vec::new(),
+            end: End::Running,
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.directory)
+    }
+
+    fn take(&mut self, happening: &Happening) {
+        let now = happening.at;
+        match &happening.what {
+            What::Written { name, text } => {
+                self.files.insert(self.path(name), text.replace("DIR", self.directory));
+            }
+            What::Renamed { from, to } => {
+                if let Some(text) = self.files.remove(&self.path(from)) {
+                    self.files.insert(self.path(to), text);
+                }
+            }
+            What::Started => self.start(),
+            What::Hit(packet) => {
+                let lines = self.running.as_mut().map(|running| running.model.hit(packet, now.div_euclid(1000)));
+                self.tell(lines.unwrap_or_default(), now);
+            }
+            What::Tick => self.pass(now),
+            What::Reload => {
+                self.pass(now);
+                self.reload();
+            }
+            What::Terminated => self.finish(now, 15),
+            What::Interrupted => self.finish(now, 2),
+            What::Unplugged => {
+                if self.running.take().is_some() {
+                    self.err.push("pcap: The interface disappeared".to_owned());
+                    self.end = End::Exited(0);
+                }
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Configuration, String> {
+        let path = self.path(CONFIG);
+        match self.files.get(&path) {
+            Some(text) => dialect::parse(text, &self.files),
+            None => Err(format!("{path}: No such file or directory")),
+        }
+    }
+
+    fn adopt(&mut self, configuration: Configuration) {
+        let doors = configuration.doors;
+        let names = doors.iter().map(|door| cut(&door.name, 127)).collect();
+        let model = Model::new(self.faults, &self.trace.own, &doors);
+        self.running = Some(Running { doors, names, model });
+    }
+
+    fn refuse(&mut self, error: String) {
+        self.err.push(error);
+        self.out.push("USAGE".to_owned());
+        self.end = End::Exited(1);
+        self.running = None;
+    }
+
+    fn start(&mut self) {
+        match self.read() {
+            Ok(configuration) => {
+                self.adopt(configuration);
+                self.out.push(format!("listening on {}...", self.trace.interface));
+                self.say(format!("starting up, listening on {}", self.trace.interface));
+            }
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn reload(&mut self) {
+        if self.running.is_none() {
+            return;
+        }
+        self.say(format!("re-reading config file: {}\n", self.path(CONFIG)));
+        match self.read() {
+            Ok(configuration) => self.adopt(configuration),
+            Err(error) if self.faults == Faults::Kept => self.refuse(error),
+            Err(_) => {}
+        }
+    }
+
+    fn finish(&mut self, now: i64, status: i32) {
+        self.pass(now);
+        if self.running.take().is_some() {
+            self.out.extend(["waiting for child processes...", "closing..."].map(str::to_owned));
+            self.say("shutting down".to_owned());
+            self.end = End::Exited(status);
+        }
+    }
+
+    fn pass(&mut self, now: i64) {
+        let lines = self.running.as_mut().map(|running| running.model.pass(now.div_euclid(1000)));
+        self.tell(lines.unwrap_or_default(), now);
+    }
+
+    /// Logs a message, which has at most 1023 bytes.
+    fn say(&mut self, message: String) {
+        self.log.push(cut(&message, 1023));
+    }
+
+    fn tell(&mut self, lines: Vec<Line>, now: i64) {
+        for line in lines {
+            let Some(running) = &self.running else { return };
+            let message = line.message(&running.names);
+            self.out.push(message.trim_end().to_owned());
+            self.say(message);
+            if line.event == Event::Opened {
+                self.run(&line, now);
+                self.rotate(line.door);
+            }
+        }
+    }
+
+    fn run(&mut self, line: &Line, now: i64) {
+        let Some(running) = &self.running else { return };
+        let (door, name) = (running.doors[line.door].clone(), running.names[line.door].clone());
+        let from = address::text(line.from);
+        let of_family = |six: &Option<String>, four: &Option<String>| {
+            let six = six.clone().filter(|_| line.from.is_ipv6());
+            six.or_else(|| four.clone()).map(|command| command.replace("%IP%", &from))
+        };
+        let start = of_family(&door.start_6, &door.start).filter(|command| !command.is_empty());
+        let stop = of_family(&door.stop_6, &door.stop);
+        let Some(start) = start else { return };
+        let too_long = |command: &String| command.len() >= 4096;
+        if too_long(&start) {
+            return self.say("error: parsed start command has been truncated! --> won't execute it".to_owned());
+        }
+        if stop.as_ref().is_some_and(too_long) {
+            let message = "error: parsed stop command has been truncated! --> won't execute start command";
+            return self.say(message.to_owned());
+        }
+        let end = self.command(&name, &start, now);
+        let open_for = i64::from(door.open_for);
+        if let Some(stop) = stop.filter(|_| open_for < i64::from(i32::MAX)) {
+            self.out.push(format!("{from}: {name}: command timeout"));
+            self.say(format!("{from}: {name}: command timeout"));
+            self.command(&name, &stop, end + open_for * 1000);
+        }
+    }
+
+    /// Runs a command; when it ends.
+    fn command(&mut self, door: &str, command: &str, now: i64) -> i64 {
+        let message = format!("{door}: running command: {command}\n");
+        self.out.push(message.trim_end().to_owned());
+        self.say(message);
+        let effect = shell::effect(command);
+        let end = now + effect.takes;
+        self.ran.extend(effect.ran.into_iter().map(|line| (end, line)));
+        if let Some(status) = effect.status {
+            let message = format!("{door}: command returned non-zero status code ({status})");
+            self.out.push(message.clone());
+            self.say(message);
+        }
+        end
+    }
+
+    /// Strikes out the sequence that was used, and goes on to the next.
+    fn rotate(&mut self, door: usize) {
+        let Some(running) = &mut self.running else { return };
+        let Some(path) = running.doors[door].one_time.clone() else { return };
+        let text = self.files.entry(path).or_default();
+        let used = match self.faults {
+            Faults::Kept => first_written(text),
+            Faults::Mended => dialect::usable(text).first().map(|(start, _)| *start),
+        };
+        if let Some(start) = used {
+            text.replace_range(start..=start, "#");
+        }
+        match dialect::usable(text).into_iter().next() {
+            Some((_, next)) => running.model.replace_sequence(door, next),
+            None => self.exhaust(door),
+        }
+    }
+
+    fn exhaust(&mut self, door: usize) {
+        let Some(running) = &mut self.running else { return };
+        let name = running.names[door].clone();
+        running.model.disable(door);
+        self.say(format!(
+            "no more sequences left in the one time sequences file for door {name} --> disabling the door\n"
+        ));
+        if self.faults == Faults::Kept {
+            self.running = None;
+            self.end = End::Signalled(6);
+        }
+    }
+
+    fn outcome(self, trace: &Trace) -> Outcome {
+        let plain = |text: &String| text.replace(self.directory, "DIR");
+        let (aside, log): (Vec<_>, Vec<_>) =
+            self.log.iter().map(plain).filter(|message| !is_sentinel(message)).partition(|line| is_aside(line));
+        let out = self.out.iter().map(plain).filter(|line| !is_sentinel(line));
+        let known = |path: &&String| **path != self.path(CONFIG) && !trace.logs.iter().any(|log| self.path(log) == **path);
+        let mut outcome = Outcome {
+            log,
+            aside,
+            ran: self.ran.iter().map(|(at, line)| (Some(*at), plain(line))).collect(),
+            files: self.files.keys().filter(known).map(|path| (plain(path), plain(&self.files[path]))).collect(),
+            end: self.end,
+            err: self.err.iter().map(plain).collect(),
+            out: if trace.is_verbose() || self.end == End::Exited(1) { out.collect() } else { Vec::new() },
+        };
+        outcome.sort();
+        outcome
+    }
+}
+
+/// Where the first line begins that is neither empty nor a comment.
+fn first_written(text: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() && !line.trim().starts_with('#') {
+            return Some(start);
+        }
+        start += line.len();
+    }
+    None
+}
+
+/// The longest beginning of at most so many bytes.
+fn cut(text: &str, len: usize) -> String {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    text[..ends.take_while(|end| *end <= len).last().unwrap_or(0)].to_owned()
+}

@@ -1,0 +1,41 @@
+//! What the commands of traces do, without running them: a list of words that a shell would understand too.
+
+/// What came of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// The lines that it wrote.
+    pub ran: Vec<String>,
+    /// The status that knockd tells, where it tells one.
+    pub status: Option<i32>,
+    /// How long it took, in milliseconds.
+    pub takes: i64,
+}
+
+/// What a command comes to. It may consist of `echo WORDS >>$RAN`, `exit N`, `kill -9 $$`, `sleep N` and paths
+/// that do not exist, with `;` between them.
+///
+/// # Panics
+/// For anything else.
+#[must_use]
+pub fn effect(command: &str) -> Effect {
+    let mut effect = Effect::default();
+    for part in command.split(';').map(str::trim) {
+        if let Some(words) = part.strip_prefix("echo ") {
+            let words = words.strip_suffix(">>$RAN").unwrap_or_else(|| panic!("{part:?} has another end"));
+            effect.ran.push(words.split_whitespace().collect::<Vec<_>>().join(" "));
+        } else if let Some(status) = part.strip_prefix("exit ") {
+            effect.status = status.parse().ok().filter(|status| *status != 0);
+            break;
+        } else if part == "kill -9 $$" {
+            effect.status = Some(0);
+            break;
+        } else if let Some(seconds) = part.strip_prefix("sleep ") {
+            effect.takes += seconds.parse::<f64>().map_or(0, |seconds| (seconds * 1000.0) as i64);
+        } else if part.starts_with("/nonexistent") {
+            effect.status = Some(127);
+        } else {
+            assert_eq!(part, "", "a command that the model does not know");
+        }
+    }
+    effect
+}
