@@ -96,10 +96,19 @@ impl Life {
     /// # Panics
     /// Where it cannot be started.
     #[must_use]
-    pub fn start(daemon: Daemon, directory: Directory, scratch: &Path, trace: &Trace, place: &Namespace) -> Self {
+    pub fn start(
+        daemon: Daemon,
+        directory: Directory,
+        scratch: &Path,
+        trace: &Trace,
+        place: &Namespace,
+    ) -> Self {
         let file = |name: &str| File::create(directory.path(name)).expect("a new file");
         let mut command = daemon.command(scratch);
-        command.args(["-i", &trace.interface, "-c"]).arg(directory.path(CONFIG)).arg("-g").arg(directory.path("log"));
+        if trace.names_interface {
+            command.args(["-i", &trace.interface]);
+        }
+        command.arg("-c").arg(directory.path(CONFIG)).arg("-g").arg(directory.path("log"));
         command.args(trace.args.iter().map(|arg| arg.replace("DIR", directory.text())));
         command.env("RAN", directory.path(RAN)).stdout(file(OUT)).stderr(file(ERR));
         let child = place.enter(|| command.spawn()).expect("starting a daemon");

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::forecast::CONFIG;
-use super::outcome::{End, Outcome, is_aside, is_sentinel};
+use super::outcome::{End, Outcome, is_aside};
+use super::sentinel;
 use super::trace::Trace;
 
 /// The files of one daemon.
@@ -55,7 +56,9 @@ impl Directory {
     /// The text of a file; that of none is empty.
     #[must_use]
     pub fn read(&self, name: &str) -> String {
-        fs::read(self.path(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(self.path(name))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// The text with `DIR` for the path.
@@ -80,10 +83,10 @@ impl Directory {
     #[must_use]
     pub fn outcome(&self, trace: &Trace, end: End) -> Outcome {
         let lines = |name: &str| self.plain(&self.read(name)).lines().map(str::to_owned).collect::<Vec<_>>();
-        let messages = self.messages(trace).into_iter().filter(|message| !is_sentinel(message));
+        let messages = self.messages(trace).into_iter().filter(|message| !sentinel::is_meant(message));
         let (aside, log) = messages.partition(|message| is_aside(message));
         let mut out = lines(OUT);
-        out.retain(|line| !is_sentinel(line) && !line.is_empty());
+        out.retain(|line| !sentinel::is_meant(line) && !line.is_empty());
         if out.first().is_some_and(|line| line.starts_with("usage: ")) {
             out = vec!["USAGE".to_owned()];
         }
@@ -118,10 +121,12 @@ impl Directory {
     /// The files that are nothing of the rig's, with the numbers of processes made equal.
     fn others(&self, trace: &Trace) -> Vec<(String, String)> {
         let names = self.names().into_iter();
-        let known = |name: &String| {
-            [CONFIG, RAN, OUT, ERR].contains(&name.as_str()) || trace.logs.contains(name)
-        };
-        names.filter(|name| !known(name)).map(|name| (format!("DIR/{name}"), self.plain(&self.read(&name)))).collect()
+        let known =
+            |name: &String| [CONFIG, RAN, OUT, ERR].contains(&name.as_str()) || trace.logs.contains(name);
+        names
+            .filter(|name| !known(name))
+            .map(|name| (format!("DIR/{name}"), self.plain(&self.read(&name))))
+            .collect()
     }
 }
 

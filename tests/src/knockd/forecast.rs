@@ -4,7 +4,8 @@ use super::address;
 use super::dialect::{self, Configuration, Door, Files};
 use super::history::{Happening, History, What};
 use super::model::{Event, Faults, Line, Model, Tracker};
-use super::outcome::{End, Outcome, is_aside, is_sentinel};
+use super::outcome::{End, Outcome, is_aside};
+use super::sentinel;
 use super::shell;
 use super::trace::Trace;
 
@@ -76,7 +77,8 @@ impl<'t> World<'t> {
             }
             What::Started => self.start(),
             What::Hit(packet) => {
-                let lines = self.running.as_mut().map(|running| running.model.hit(packet, now.div_euclid(1000)));
+                let lines =
+                    self.running.as_mut().map(|running| running.model.hit(packet, now.div_euclid(1000)));
                 self.tell(lines.unwrap_or_default(), now);
             }
             What::Tick => self.pass(now),
@@ -185,7 +187,8 @@ impl<'t> World<'t> {
         let Some(start) = start else { return };
         let too_long = |command: &String| command.len() >= 4096;
         if too_long(&start) {
-            return self.say("error: parsed start command has been truncated! --> won't execute it".to_owned());
+            return self
+                .say("error: parsed start command has been truncated! --> won't execute it".to_owned());
         }
         if stop.as_ref().is_some_and(too_long) {
             let message = "error: parsed stop command has been truncated! --> won't execute start command";
@@ -249,15 +252,26 @@ impl<'t> World<'t> {
 
     fn outcome(self, trace: &Trace) -> Outcome {
         let plain = |text: &String| text.replace(self.directory, "DIR");
-        let (aside, log): (Vec<_>, Vec<_>) =
-            self.log.iter().map(plain).filter(|message| !is_sentinel(message)).partition(|line| is_aside(line));
-        let out = self.out.iter().map(plain).filter(|line| !is_sentinel(line));
-        let known = |path: &&String| **path != self.path(CONFIG) && !trace.logs.iter().any(|log| self.path(log) == **path);
+        let (aside, log): (Vec<_>, Vec<_>) = self
+            .log
+            .iter()
+            .map(plain)
+            .filter(|message| !sentinel::is_meant(message))
+            .partition(|line| is_aside(line));
+        let out = self.out.iter().map(plain).filter(|line| !sentinel::is_meant(line));
+        let known = |path: &&String| {
+            **path != self.path(CONFIG) && !trace.logs.iter().any(|log| self.path(log) == **path)
+        };
         let mut outcome = Outcome {
             log,
             aside,
             ran: self.ran.iter().map(|(at, line)| (Some(*at), plain(line))).collect(),
-            files: self.files.keys().filter(known).map(|path| (plain(path), plain(&self.files[path]))).collect(),
+            files: self
+                .files
+                .keys()
+                .filter(known)
+                .map(|path| (plain(path), plain(&self.files[path])))
+                .collect(),
             end: self.end,
             err: self.err.iter().map(plain).collect(),
             out: if trace.is_verbose() || self.end == End::Exited(1) { out.collect() } else { Vec::new() },

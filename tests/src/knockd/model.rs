@@ -124,8 +124,11 @@ impl Watched {
             None => own.contains(&packet.to),
         };
         let port = (packet.protocol == Protocol::Tcp, packet.port);
-        let listed =
-            if packet.to.is_ipv6() { self.seen_6.contains(&port) } else { ports(&self.door.sequence).contains(&port) };
+        let listed = if packet.to.is_ipv6() {
+            self.seen_6.contains(&port)
+        } else {
+            ports(&self.door.sequence).contains(&port)
+        };
         for_us && listed && self.likes(packet)
     }
 
@@ -140,7 +143,8 @@ impl Watched {
     /// Whether the packet has the flags that the door asks for.
     fn likes(&self, packet: &Packet) -> bool {
         let Door { flags_set, flags_clear, .. } = self.door;
-        packet.protocol == Protocol::Udp || packet.flags & flags_set == flags_set && packet.flags & flags_clear == 0
+        packet.protocol == Protocol::Udp
+            || packet.flags & flags_set == flags_set && packet.flags & flags_clear == 0
     }
 
     fn expects(&self, packet: &Packet, stage: usize) -> bool {
@@ -232,7 +236,8 @@ impl Model {
         for (door, watched) in self.doors.iter().enumerate() {
             let accepted = watched.accepts(packet.to, &self.own) && watched.likes(packet);
             if accepted && watched.expects(packet, 0) {
-                let mut attempt = Attempt { from: packet.from, door, stage: 0, began: now, fate: Fate::Going };
+                let mut attempt =
+                    Attempt { from: packet.from, door, stage: 0, began: now, fate: Fate::Going };
                 lines.extend(knock(&mut attempt, watched, packet));
                 self.attempts.push(attempt);
             }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::rig::SENTINEL;
-
 /// How a daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -42,12 +40,6 @@ pub fn is_aside(message: &str) -> bool {
     message.contains(": running command: ")
         || message.ends_with(": command timeout")
         || message.contains(": command returned non-zero status code (")
-}
-
-/// Whether a message is about the door by which rigs learn that all is dealt with.
-#[must_use]
-pub fn is_sentinel(message: &str) -> bool {
-    message.starts_with(&format!("{SENTINEL}: sentinel-"))
 }
 
 impl Outcome {
@@ -122,7 +114,10 @@ impl fmt::Display for Outcome {
         list("log", &self.log)?;
         list("messages of commands", &self.aside)?;
         list("commands", &self.ran.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>())?;
-        list("files", &self.files.iter().map(|(name, text)| format!("{name}: {text:?}")).collect::<Vec<_>>())?;
+        list(
+            "files",
+            &self.files.iter().map(|(name, text)| format!("{name}: {text:?}")).collect::<Vec<_>>(),
+        )?;
         list("stderr", &self.err)?;
         list("stdout", &self.out)?;
         writeln!(f, "  end: {:?}", self.end)

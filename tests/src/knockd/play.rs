@@ -14,10 +14,10 @@ use super::directory::Directory;
 use super::forecast::{CONFIG, forecast};
 use super::history::{Happening, History, What};
 use super::outcome::{End, Outcome};
-use super::packet::{Packet, Shape};
-use super::rig::{Rig, Run, SENTINEL, Verdict};
-use super::sequence::Protocol;
-use super::trace::{SERVER, Step, Trace};
+use super::packet::Packet;
+use super::rig::{Rig, Run, Verdict};
+use super::sentinel;
+use super::trace::{Step, Trace};
 use crate::lab::PATIENCE;
 
 /// Daemons in the middle of a trace.
@@ -70,12 +70,8 @@ impl<'r> Play<'r> {
         self.flaw.get_or_insert(flaw);
     }
 
-    /// The configuration with the last door.
-    fn full_config(&self, sentinel: u16) -> String {
-        let to = &SERVER[0].parse().expect("an address");
-        let target = if self.trace.own.contains(to) { String::new() } else { format!("target = {to}\n") };
-        let port = 62_000 + sentinel;
-        format!("{}\n[sentinel-{sentinel}]\nsequence = {port}:udp\n{target}", self.config)
+    fn full_config(&self, number: u16) -> String {
+        sentinel::with_last_door(&self.config, &self.trace.own, number)
     }
 
     /// Starts the daemons, and waits until they listen.
@@ -87,7 +83,13 @@ impl<'r> Play<'r> {
         for (&daemon, name) in daemons.iter().zip(["a", "b"]) {
             let directory = Directory::new(&self.home.join(name));
             texts.iter().for_each(|(name, text)| directory.write(name, text));
-            self.lives.push(Life::start(daemon, directory, self.rig.scratch(), self.trace, self.rig.server()));
+            self.lives.push(Life::start(
+                daemon,
+                directory,
+                self.rig.scratch(),
+                self.trace,
+                self.rig.server(),
+            ));
         }
         self.happened(What::Started);
         let trace = self.trace;
@@ -186,22 +188,10 @@ impl<'r> Play<'r> {
 
     /// How often each daemon has told of the last door.
     fn told(&self) -> Vec<usize> {
-        self.lives.iter().map(|life| life.directory.count(self.trace, &self.last_door())).collect()
-    }
-
-    fn last_door(&self) -> String {
-        format!("{SENTINEL}: sentinel-{}: OPEN SESAME", self.sentinel)
-    }
-
-    fn knock_at_last_door(&mut self) {
-        self.hit(Packet {
-            from: SENTINEL.parse().expect("an address"),
-            to: SERVER[0].parse().expect("an address"),
-            protocol: Protocol::Udp,
-            port: 62_000 + self.sentinel,
-            flags: 0,
-            shape: Shape::Plain,
-        });
+        self.lives
+            .iter()
+            .map(|life| life.directory.count(self.trace, &sentinel::message(self.sentinel)))
+            .collect()
     }
 
     /// Waits until every daemon has dealt with all packets.
@@ -210,17 +200,18 @@ impl<'r> Play<'r> {
             return;
         }
         let before = self.told();
-        self.knock_at_last_door();
+        self.hit(sentinel::knock(self.sentinel));
         if !self.is_told(PATIENCE, &before) {
             self.blame("a packet was not dealt with".to_owned());
         }
     }
 
     fn is_told(&mut self, limit: Duration, before: &[usize]) -> bool {
-        let (trace, message) = (self.trace, self.last_door());
+        let (trace, message) = (self.trace, sentinel::message(self.sentinel));
         let counts: Vec<_> = self.lives.iter().map(|life| life.daemon).zip(before.iter().copied()).collect();
         self.holds_within(limit, |life| {
-            let before = counts.iter().find(|(daemon, _)| *daemon == life.daemon).map_or(0, |(_, count)| *count);
+            let before =
+                counts.iter().find(|(daemon, _)| *daemon == life.daemon).map_or(0, |(_, count)| *count);
             life.directory.count(trace, &message) > before
         })
     }
@@ -246,7 +237,8 @@ impl<'r> Play<'r> {
             self.lives.iter().map(|life| (life.daemon, life.directory.count(trace, REREADING))).collect();
         self.lives.iter_mut().for_each(|life| life.signal(Signal::HUP));
         self.await_all("the configuration to be read", |life| {
-            life.directory.count(trace, REREADING) > before.iter().find(|it| it.0 == life.daemon).map_or(0, |it| it.1)
+            life.directory.count(trace, REREADING)
+                > before.iter().find(|it| it.0 == life.daemon).map_or(0, |it| it.1)
         });
         self.sentinel += u16::from(readable);
         self.await_last_door();
@@ -258,7 +250,7 @@ impl<'r> Play<'r> {
             if self.is_over() {
                 return;
             }
-            self.knock_at_last_door();
+            self.hit(sentinel::knock(self.sentinel));
             if self.is_told(Duration::from_millis(200), &before) {
                 return;
             }
@@ -268,7 +260,9 @@ impl<'r> Play<'r> {
 
     fn forecasts(&self) -> Vec<Outcome> {
         let lives = self.lives.iter();
-        lives.map(|life| forecast(self.trace, life.directory.text(), life.daemon.faults(), &self.history)).collect()
+        lives
+            .map(|life| forecast(self.trace, life.directory.text(), life.daemon.faults(), &self.history))
+            .collect()
     }
 
     /// Waits until the commands have done what they should, or for long enough in vain.

@@ -22,9 +22,6 @@ use super::play::Play;
 use super::trace::{SERVER, SERVER_6, Trace};
 use crate::lab::Namespace;
 
-/// Who knocks at the last door.
-pub const SENTINEL: &str = "198.51.100.99";
-
 /// Two namespaces and a cable.
 #[derive(Debug)]
 pub struct Rig {
@@ -132,4 +129,3 @@ impl Default for Rig {
         Self::new()
     }
 }
-

@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn sequences() {
-        let shown = |text: &str| parse(text).map(|sequence| sequence.iter().map(Element::to_string).collect());
+        let shown =
+            |text: &str| parse(text).map(|sequence| sequence.iter().map(Element::to_string).collect());
         let ports = |words: &str| Ok(words.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(shown("7000, 8000:UDP,9000 : tcp :x"), ports("7000 8000:udp 9000"));
         assert_eq!(shown("-1,,0005x"), ports("65535 0 5"));

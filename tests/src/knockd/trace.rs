@@ -67,6 +67,8 @@ pub struct Trace {
     pub own: Vec<IpAddr>,
     /// The interface as the daemons know it.
     pub interface: String,
+    /// Whether they learn it from their arguments.
+    pub names_interface: bool,
     /// What comes of it with the successor.
     pub ours: Ours,
 }
@@ -91,6 +93,7 @@ impl Trace {
             setup: Vec::new(),
             own: SERVER.iter().chain(&SERVER_6).map(|text| text.parse().expect("an address")).collect(),
             interface: "eth0".to_owned(),
+            names_interface: true,
             ours: Ours::Same,
         }
     }
@@ -141,6 +144,13 @@ impl Trace {
     #[must_use]
     pub fn interface(mut self, name: &str) -> Self {
         name.clone_into(&mut self.interface);
+        self
+    }
+
+    /// Without the argument that names the interface.
+    #[must_use]
+    pub fn without_interface(mut self) -> Self {
+        self.names_interface = false;
         self
     }
 

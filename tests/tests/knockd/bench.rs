@@ -1,8 +1,8 @@
 //! Many traces at a time, and what is wrong with what came of them.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use knock_spa_tests::knockd::daemon::Daemon;
