@@ -112,8 +112,7 @@ impl Life {
         command.args(trace.args.iter().map(|arg| arg.replace("DIR", directory.text())));
         command.env("RAN", directory.path(RAN)).stdout(file(OUT)).stderr(file(ERR));
         let child = place.enter(|| command.spawn()).expect("starting a daemon");
-        let in_background = trace.args.iter().any(|arg| arg == "-d" || arg == "--daemon");
-        let background = if in_background { Background::Awaited } else { Background::No };
+        let background = if trace.is_background() { Background::Awaited } else { Background::No };
         Self { daemon, directory, child, background, end: End::Running }
     }
 

@@ -18,6 +18,49 @@ pub struct Configuration {
     pub interface: Option<String>,
     /// The doors in their order.
     pub doors: Vec<Door>,
+    /// What was said of lines that are passed over.
+    pub reports: Vec<Report>,
+}
+
+/// What is said of something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// To standard error.
+    pub err: String,
+    /// To a log that is open.
+    pub log: Option<String>,
+}
+
+impl Report {
+    /// A complaint that no log gets.
+    fn unlogged(err: String) -> Self {
+        Self { err, log: None }
+    }
+
+    /// A complaint about a sequence.
+    #[must_use]
+    pub fn of_flaw(flaw: &Flaw, door: &str) -> Self {
+        let what = match flaw {
+            Flaw::TooMany => "too many ports in knock sequence".to_owned(),
+            Flaw::Port(port) => {
+                return Self::unlogged(format!("config: section {door}: port {port} is invalid"));
+            }
+            Flaw::Protocol => "unknown protocol in knock sequence".to_owned(),
+        };
+        Self {
+            err: format!("config: section {door}: {what}"),
+            log: Some(format!("error: section {door}: {what}\n")),
+        }
+    }
+
+    /// A complaint about a file of sequences in which none is left.
+    #[must_use]
+    pub fn of_exhaustion(door: &str) -> Self {
+        let text = format!(
+            "no more sequences left in the one time sequences file for door {door} --> disabling the door"
+        );
+        Self { log: Some(format!("{text}\n")), err: text }
+    }
 }
 
 /// What a section says of a door.
@@ -29,6 +72,8 @@ pub struct Door {
     pub sequence: Vec<Element>,
     /// The file that has the sequences, each good for one time.
     pub one_time: Option<String>,
+    /// Whether the sequence is none of that file's.
+    pub is_replaced: bool,
     /// The seconds that an attempt may take; it never succeeds in less than one.
     pub within: i32,
     /// The bits that a segment must have.
@@ -56,6 +101,7 @@ impl Door {
             name: name[..cut.unwrap_or(0)].to_owned(),
             sequence: Vec::new(),
             one_time: None,
+            is_replaced: false,
             within: 25,
             flags_set: 0,
             flags_clear: 0,
@@ -79,9 +125,16 @@ enum Section {
 /// Reads a file.
 ///
 /// # Errors
-/// What knockd says to standard error.
-pub fn parse(text: &str, files: &Files) -> Result<Configuration, String> {
+/// What knockd says of it, which ends with the reason for which it cannot be used.
+pub fn parse(text: &str, files: &Files) -> Result<Configuration, Vec<Report>> {
     let mut configuration = Configuration::default();
+    match read(text, files, &mut configuration) {
+        Ok(()) => Ok(configuration),
+        Err(last) => Err([configuration.reports, vec![last]].concat()),
+    }
+}
+
+fn read(text: &str, files: &Files, configuration: &mut Configuration) -> Result<(), Report> {
     let mut section = Section::None;
     for (line, number) in lines(text).into_iter().zip(1..) {
         let line = trim(&line);
@@ -89,38 +142,36 @@ pub fn parse(text: &str, files: &Files) -> Result<Configuration, String> {
             continue;
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = begin(name, number, &mut configuration)?;
+            section = begin(name, number, configuration)?;
             continue;
         }
         let door = configuration.doors.last_mut();
         match (&section, door) {
             (Section::None, _) => {
-                return Err(format!("config: line {number}: all directives must belong to a section"));
+                let text = format!("config: line {number}: all directives must belong to a section");
+                return Err(Report::unlogged(text));
             }
-            (Section::Door, Some(door)) => directive(line, number, door, files)?,
-            (Section::Options | Section::Door, _) => option(line, number, &mut configuration)?,
+            (Section::Door, Some(door)) => directive(line, number, door, files, &mut configuration.reports)?,
+            (Section::Options | Section::Door, _) => option(line, number, configuration)?,
         }
     }
     match configuration.doors.iter().find(|door| door.sequence.is_empty()) {
-        Some(door) => Err(format!("error: section '{}' has an empty knock sequence", door.name)),
-        None => Ok(configuration),
+        Some(door) => {
+            Err(Report::unlogged(format!("error: section '{}' has an empty knock sequence", door.name)))
+        }
+        None => Ok(()),
     }
 }
 
-/// The lines, of which those of more than 4095 bytes are several.
+/// The lines, of which those of more than 4095 bytes with their newlines are several.
 fn lines(text: &str) -> Vec<String> {
-    let whole = text.strip_suffix('\n').unwrap_or(text).split('\n');
-    let pieces = whole.flat_map(|line| {
-        let bytes = line.as_bytes();
-        let pieces = bytes.chunks(4095).map(|piece| String::from_utf8_lossy(piece).into_owned());
-        if bytes.is_empty() { vec![String::new()] } else { pieces.collect() }
-    });
-    pieces.collect()
+    let pieces = text.split_inclusive('\n').flat_map(|line| line.as_bytes().chunks(4095));
+    pieces.map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
 }
 
-fn begin(name: &str, number: u32, configuration: &mut Configuration) -> Result<Section, String> {
+fn begin(name: &str, number: u32, configuration: &mut Configuration) -> Result<Section, Report> {
     match name {
-        "" => Err(format!("config: line {number}: bad section name")),
+        "" => Err(Report::unlogged(format!("config: line {number}: bad section name"))),
         "options" => Ok(Section::Options),
         _ => {
             configuration.doors.push(Door::new(name));
@@ -137,11 +188,11 @@ fn split(line: &str) -> (String, Option<&str>) {
     }
 }
 
-fn syntax_error(number: u32) -> String {
-    format!("config: line {number}: syntax error")
+fn syntax_error(number: u32) -> Report {
+    Report::unlogged(format!("config: line {number}: syntax error"))
 }
 
-fn option(line: &str, number: u32, configuration: &mut Configuration) -> Result<(), String> {
+fn option(line: &str, number: u32, configuration: &mut Configuration) -> Result<(), Report> {
     let (key, value) = split(line);
     let Some(value) = value.map(str::to_owned) else {
         return if key == "USESYSLOG" { Ok(()) } else { Err(syntax_error(number)) };
@@ -157,16 +208,26 @@ fn option(line: &str, number: u32, configuration: &mut Configuration) -> Result<
     Ok(())
 }
 
-fn directive(line: &str, number: u32, door: &mut Door, files: &Files) -> Result<(), String> {
+fn directive(
+    line: &str,
+    number: u32,
+    door: &mut Door,
+    files: &Files,
+    reports: &mut Vec<Report>,
+) -> Result<(), Report> {
     let (key, value) = split(line);
     let Some(value) = value else {
         return if key == "USESYSLOG" { Ok(()) } else { Err(syntax_error(number)) };
     };
     match key.as_str() {
-        "SEQUENCE" => door.sequence = read_sequence(value, &door.name)?,
+        "SEQUENCE" => {
+            door.is_replaced = door.one_time.is_some();
+            door.sequence = sequence::parse(value).map_err(|flaw| Report::of_flaw(&flaw, &door.name))?;
+        }
         "ONE_TIME_SEQUENCES" => {
-            door.sequence = first_of(value, files)?;
+            door.sequence = first_of(value, &door.name, files, reports)?;
             door.one_time = Some(value.to_owned());
+            door.is_replaced = false;
         }
         "SEQ_TIMEOUT" | "TIMEOUT" => door.within = atoi(value),
         "TCPFLAGS" => read_flags(value, number, door)?,
@@ -181,48 +242,53 @@ fn directive(line: &str, number: u32, door: &mut Door, files: &Files) -> Result<
     Ok(())
 }
 
-fn read_sequence(text: &str, door: &str) -> Result<Vec<Element>, String> {
-    sequence::parse(text).map_err(|flaw| match flaw {
-        Flaw::TooMany => format!("config: section {door}: too many ports in knock sequence"),
-        Flaw::Port(port) => format!("config: section {door}: port {port} is invalid"),
-        Flaw::Protocol => format!("config: section {door}: unknown protocol in knock sequence"),
-    })
-}
-
-fn first_of(path: &str, files: &Files) -> Result<Vec<Element>, String> {
+fn first_of(
+    path: &str,
+    door: &str,
+    files: &Files,
+    reports: &mut Vec<Report>,
+) -> Result<Vec<Element>, Report> {
     let Some(text) = files.get(path) else {
-        return Err(format!("{path}: No such file or directory"));
+        return Err(Report::unlogged(format!("{path}: No such file or directory")));
     };
-    match usable(text).into_iter().next() {
-        Some((_, sequence)) => Ok(sequence),
-        None => Err(format!("config: no more sequences left in the one time sequences file {path}")),
-    }
+    let (flaws, first) = first_usable(text);
+    reports.extend(flaws.iter().map(|flaw| Report::of_flaw(flaw, door)));
+    first.map(|(_, sequence)| sequence).ok_or_else(|| Report::of_exhaustion(door))
 }
 
-/// The sequences of a file of them that are still to be used, each with the place where its line begins.
+/// The first sequence of a file that is still to be used, the place where its line begins, and the flaws of
+/// lines before it.
 #[must_use]
-pub fn usable(text: &str) -> Vec<(usize, Vec<Element>)> {
-    let mut start = 0;
-    let mut found = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let content = trim(line);
-        if !content.is_empty() && !content.starts_with('#') {
-            found.extend(sequence::parse(content).ok().map(|sequence| (start, sequence)));
+pub fn first_usable(text: &str) -> (Vec<Flaw>, Option<(usize, Vec<Element>)>) {
+    let mut flaws = Vec::new();
+    for (start, line) in written(text) {
+        match sequence::parse(line) {
+            Ok(sequence) => return (flaws, Some((start, sequence))),
+            Err(flaw) => flaws.push(flaw),
         }
-        start += line.len();
     }
-    found
+    (flaws, None)
+}
+
+/// The lines of a file of sequences that are neither empty nor comments, and where they begin.
+pub fn written(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let starts = text.split_inclusive('\n').scan(0, |at, line| {
+        *at += line.len();
+        Some((*at - line.len(), trim(line)))
+    });
+    starts.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// The bits of TCP that have names here, in the order of the header (RFC 9293 section 3.1).
 const FLAGS: [(&str, u8); 6] =
     [("FIN", 0x01), ("SYN", 0x02), ("RST", 0x04), ("PSH", 0x08), ("ACK", 0x10), ("URG", 0x20)];
 
-fn read_flags(value: &str, number: u32, door: &mut Door) -> Result<(), String> {
+fn read_flags(value: &str, number: u32, door: &mut Door) -> Result<(), Report> {
     for word in value.to_uppercase().split(',') {
         let name = word.strip_prefix('!').unwrap_or(word);
         let Some((_, bit)) = FLAGS.iter().find(|(flag, _)| *flag == name) else {
-            return Err(format!("config: line {number}: unrecognized flag \"{word}\""));
+            let text = format!("config: line {number}: unrecognized flag \"{word}\"");
+            return Err(Report::unlogged(text));
         };
         let (named, other) = match word.starts_with('!') {
             true => (&mut door.flags_clear, &mut door.flags_set),

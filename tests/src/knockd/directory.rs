@@ -99,7 +99,7 @@ impl Directory {
             err: lines(ERR),
             out,
         };
-        outcome.sort();
+        outcome.level(trace);
         outcome
     }
 

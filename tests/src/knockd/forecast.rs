@@ -1,11 +1,14 @@
 //! What should come of a trace.
 
+use std::mem;
+
 use super::address;
-use super::dialect::{self, Configuration, Door, Files};
+use super::dialect::{self, Configuration, Door, Files, Report};
 use super::history::{Happening, History, What};
 use super::model::{Event, Faults, Line, Model, Tracker};
 use super::outcome::{End, Outcome, is_aside};
 use super::sentinel;
+use super::sequence;
 use super::shell;
 use super::trace::Trace;
 
@@ -89,19 +92,19 @@ impl<'t> World<'t> {
             What::Terminated => self.finish(now, 15),
             What::Interrupted => self.finish(now, 2),
             What::Unplugged => {
-                if self.running.take().is_some() {
+                if self.running.is_some() {
                     self.err.push("pcap: The interface disappeared".to_owned());
-                    self.end = End::Exited(0);
+                    self.finish(now, 0);
                 }
             }
         }
     }
 
-    fn read(&self) -> Result<Configuration, String> {
+    fn read(&self) -> Result<Configuration, Vec<Report>> {
         let path = self.path(CONFIG);
         match self.files.get(&path) {
             Some(text) => dialect::parse(text, &self.files),
-            None => Err(format!("{path}: No such file or directory")),
+            None => Err(vec![Report { err: format!("{path}: No such file or directory"), log: None }]),
         }
     }
 
@@ -112,21 +115,27 @@ impl<'t> World<'t> {
         self.running = Some(Running { doors, names, model });
     }
 
-    fn refuse(&mut self, error: String) {
-        self.err.push(error);
-        self.out.push("USAGE".to_owned());
-        self.end = End::Exited(1);
-        self.running = None;
+    /// Says what is wrong, to the log too where it is open.
+    fn report(&mut self, reports: Vec<Report>, logged: bool) {
+        for report in reports {
+            self.err.push(report.err);
+            report.log.filter(|_| logged).into_iter().for_each(|message| self.say(message));
+        }
     }
 
     fn start(&mut self) {
         match self.read() {
-            Ok(configuration) => {
+            Ok(mut configuration) => {
+                self.report(mem::take(&mut configuration.reports), false);
                 self.adopt(configuration);
                 self.out.push(format!("listening on {}...", self.trace.interface));
                 self.say(format!("starting up, listening on {}", self.trace.interface));
             }
-            Err(error) => self.refuse(error),
+            Err(reports) => {
+                self.report(reports, false);
+                self.out.push("USAGE".to_owned());
+                self.end = End::Exited(1);
+            }
         }
     }
 
@@ -136,8 +145,15 @@ impl<'t> World<'t> {
         }
         self.say(format!("re-reading config file: {}\n", self.path(CONFIG)));
         match self.read() {
-            Ok(configuration) => self.adopt(configuration),
-            Err(error) if self.faults == Faults::Kept => self.refuse(error),
+            Ok(mut configuration) => {
+                self.report(mem::take(&mut configuration.reports), true);
+                self.adopt(configuration);
+            }
+            Err(reports) if self.faults == Faults::Kept => {
+                self.report(reports, true);
+                self.running = None;
+                self.end = End::Exited(1);
+            }
             Err(_) => {}
         }
     }
@@ -147,7 +163,7 @@ impl<'t> World<'t> {
         if self.running.take().is_some() {
             self.out.extend(["waiting for child processes...", "closing..."].map(str::to_owned));
             self.say("shutting down".to_owned());
-            self.end = End::Exited(status);
+            self.end = if self.trace.is_background() { End::Vanished } else { End::Exited(status) };
         }
     }
 
@@ -187,12 +203,11 @@ impl<'t> World<'t> {
         let Some(start) = start else { return };
         let too_long = |command: &String| command.len() >= 4096;
         if too_long(&start) {
-            return self
-                .say("error: parsed start command has been truncated! --> won't execute it".to_owned());
+            return self.complain("error: parsed start command has been truncated! --> won't execute it");
         }
         if stop.as_ref().is_some_and(too_long) {
             let message = "error: parsed stop command has been truncated! --> won't execute start command";
-            return self.say(message.to_owned());
+            return self.complain(message);
         }
         let end = self.command(&name, &start, now);
         let open_for = i64::from(door.open_for);
@@ -211,12 +226,17 @@ impl<'t> World<'t> {
         let effect = shell::effect(command);
         let end = now + effect.takes;
         self.ran.extend(effect.ran.into_iter().map(|line| (end, line)));
+        self.err.extend(effect.err);
         if let Some(status) = effect.status {
-            let message = format!("{door}: command returned non-zero status code ({status})");
-            self.out.push(message.clone());
-            self.say(message);
+            self.complain(&format!("{door}: command returned non-zero status code ({status})"));
         }
         end
+    }
+
+    /// Says something to the log and to standard error.
+    fn complain(&mut self, message: &str) {
+        self.err.push(message.to_owned());
+        self.say(message.to_owned());
     }
 
     /// Strikes out the sequence that was used, and goes on to the next.
@@ -224,26 +244,32 @@ impl<'t> World<'t> {
         let Some(running) = &mut self.running else { return };
         let Some(path) = running.doors[door].one_time.clone() else { return };
         let text = self.files.entry(path).or_default();
-        let used = match self.faults {
-            Faults::Kept => first_written(text),
-            Faults::Mended => dialect::usable(text).first().map(|(start, _)| *start),
+        let (first, line) =
+            dialect::written(text).next().map_or((None, ""), |(start, line)| (Some(start), line));
+        let (used, slip) = match self.faults {
+            Faults::Kept => (first, sequence::parse(line).err()),
+            Faults::Mended => (dialect::first_usable(text).1.map(|(start, _)| start), None),
         };
-        if let Some(start) = used {
+        let was_replaced = mem::take(&mut running.doors[door].is_replaced);
+        if let Some(start) = used.filter(|_| !was_replaced) {
             text.replace_range(start..=start, "#");
         }
-        match dialect::usable(text).into_iter().next() {
+        let (flaws, next) = dialect::first_usable(text);
+        let flaws: Vec<_> = slip.into_iter().chain(flaws).collect();
+        let name = running.names[door].clone();
+        match next {
             Some((_, next)) => running.model.replace_sequence(door, next),
-            None => self.exhaust(door),
+            None => running.model.disable(door),
+        }
+        let is_exhausted = running.model.is_disabled(door);
+        self.report(flaws.iter().map(|flaw| Report::of_flaw(flaw, &name)).collect(), true);
+        if is_exhausted {
+            self.exhaust(&name);
         }
     }
 
-    fn exhaust(&mut self, door: usize) {
-        let Some(running) = &mut self.running else { return };
-        let name = running.names[door].clone();
-        running.model.disable(door);
-        self.say(format!(
-            "no more sequences left in the one time sequences file for door {name} --> disabling the door\n"
-        ));
+    fn exhaust(&mut self, name: &str) {
+        self.report(vec![Report::of_exhaustion(name)], true);
         if self.faults == Faults::Kept {
             self.running = None;
             self.end = End::Signalled(6);
@@ -274,23 +300,11 @@ impl<'t> World<'t> {
                 .collect(),
             end: self.end,
             err: self.err.iter().map(plain).collect(),
-            out: if trace.is_verbose() || self.end == End::Exited(1) { out.collect() } else { Vec::new() },
+            out: if trace.is_verbose() || self.out == ["USAGE"] { out.collect() } else { Vec::new() },
         };
-        outcome.sort();
+        outcome.level(trace);
         outcome
     }
-}
-
-/// Where the first line begins that is neither empty nor a comment.
-fn first_written(text: &str) -> Option<usize> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if !line.trim().is_empty() && !line.trim().starts_with('#') {
-            return Some(start);
-        }
-        start += line.len();
-    }
-    None
 }
 
 /// The longest beginning of at most so many bytes.

@@ -174,6 +174,12 @@ impl Model {
         self.replace_sequence(door, Vec::new());
     }
 
+    /// Whether nothing can open the door.
+    #[must_use]
+    pub fn is_disabled(&self, door: usize) -> bool {
+        self.doors[door].door.sequence.is_empty()
+    }
+
     fn admits(&self, packet: &Packet) -> bool {
         let visible = matches!(packet.shape, Shape::Plain | Shape::Options);
         // Where the interface has no address, knockd installs no filter.

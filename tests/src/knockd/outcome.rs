@@ -2,6 +2,17 @@
 
 use std::fmt;
 
+use super::trace::Trace;
+
+/// The message without the name of the section that it is about.
+fn without_section(line: &str) -> String {
+    let parts = line.split_once(": section ").filter(|(start, _)| ["config", "error"].contains(start));
+    match parts.and_then(|(start, rest)| rest.rsplit_once(": ").map(|(_, end)| (start, end))) {
+        Some((start, end)) => format!("{start}: section …: {end}"),
+        None => line.to_owned(),
+    }
+}
+
 /// How a daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -28,7 +39,7 @@ pub struct Outcome {
     pub files: Vec<(String, String)>,
     /// How it ended.
     pub end: End,
-    /// The lines of its standard error.
+    /// The lines of its standard error, in no order.
     pub err: Vec<String>,
     /// The lines of its standard output, in no order.
     pub out: Vec<String>,
@@ -39,12 +50,19 @@ pub struct Outcome {
 pub fn is_aside(message: &str) -> bool {
     message.contains(": running command: ")
         || message.ends_with(": command timeout")
+        || message.starts_with("error: parsed ")
         || message.contains(": command returned non-zero status code (")
 }
 
 impl Outcome {
-    /// Brings what has no order into one.
-    pub fn sort(&mut self) {
+    /// Brings what has no order into one, and takes out what is the C library's or a slip of the memory.
+    pub fn level(&mut self, trace: &Trace) {
+        self.err.retain(|line| !line.starts_with("free(): "));
+        if !trace.files.is_empty() {
+            // With a file of sequences knockd reads names from memory that it has given back.
+            self.err.iter_mut().chain(&mut self.log).for_each(|line| *line = without_section(line));
+        }
+        self.err.sort();
         self.aside.sort();
         self.files.sort();
         self.out.sort();

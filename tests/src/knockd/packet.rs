@@ -120,7 +120,9 @@ impl Injector {
     pub fn new(namespace: &Namespace) -> Self {
         // A socket of this protocol sends headers as they are given, in both families (raw(7), ipv6(7)).
         let raw = |domain| Socket::new(domain, Type::RAW, Some(Number::from(255))).expect("a raw socket");
-        namespace.enter(|| Self { v4: raw(Domain::IPV4), v6: raw(Domain::IPV6) })
+        let (v4, v6) = namespace.enter(|| (raw(Domain::IPV4), raw(Domain::IPV6)));
+        v4.set_broadcast(true).expect("a socket that may broadcast");
+        Self { v4, v6 }
     }
 
     /// Sends a packet, by way of the interface of index 2 where its address is none of a wider scope.

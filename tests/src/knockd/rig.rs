@@ -67,19 +67,24 @@ impl Rig {
         // Both ends have the same address, so that nobody has to ask for one.
         server.batch(&format!(
             "link add eth0 address 02:00:00:00:00:01 type veth peer name eth0 address 02:00:00:00:00:01 netns {}
+             link set eth0 addrgenmode none
              link set eth0 arp off up",
             client.path()
         ));
         for address in SERVER {
             server.batch(&format!("addr add {address}/32 dev eth0"));
         }
-        server.batch(&format!("addr add {}/128 dev eth0 nodad", SERVER_6[0]));
+        for (address, len) in SERVER_6.iter().zip([128, 64]) {
+            server.batch(&format!("addr add {address}/{len} dev eth0 nodad"));
+        }
         client.batch(
-            "link set eth0 arp off up
+            "link set eth0 addrgenmode none
+             link set eth0 arp off up
              addr add 192.0.2.254/32 dev eth0
              addr add 2001:db8:1::fe/128 dev eth0 nodad
              route add default dev eth0
-             route add ::/0 dev eth0",
+             route add ::/0 dev eth0
+             route add fe80::/64 dev eth0",
         );
         server.await_carrier("eth0");
         let injector = Injector::new(&client);

@@ -7,6 +7,8 @@ pub struct Effect {
     pub ran: Vec<String>,
     /// The status that knockd tells, where it tells one.
     pub status: Option<i32>,
+    /// What the shell said to standard error.
+    pub err: Vec<String>,
     /// How long it took, in milliseconds.
     pub takes: i64,
 }
@@ -32,6 +34,8 @@ pub fn effect(command: &str) -> Effect {
         } else if let Some(seconds) = part.strip_prefix("sleep ") {
             effect.takes += seconds.parse::<f64>().map_or(0, |seconds| (seconds * 1000.0) as i64);
         } else if part.starts_with("/nonexistent") {
+            let program = part.split_whitespace().next().unwrap_or_default();
+            effect.err.push(format!("sh: 1: {program}: not found"));
             effect.status = Some(127);
         } else {
             assert_eq!(part, "", "a command that the model does not know");

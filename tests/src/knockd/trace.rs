@@ -174,6 +174,12 @@ impl Trace {
         self.args.iter().any(|arg| arg == "-v" || arg == "--verbose")
     }
 
+    /// Whether the daemons leave for the background.
+    #[must_use]
+    pub fn is_background(&self) -> bool {
+        self.args.iter().any(|arg| arg == "-d" || arg == "--daemon")
+    }
+
     /// Whether anything in it depends on the moment within a second.
     #[must_use]
     pub fn is_timed(&self) -> bool {

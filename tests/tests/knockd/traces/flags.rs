@@ -79,7 +79,8 @@ fn several() -> Vec<Trace> {
             "admitted for one door, compared with another",
             &[door("s", "7000,8000", "tcpflags = syn"), door("t", "7000,9000", "tcpflags = ack")].concat(),
             "a: 7000+s 9000+s 8000+s b: 7000+s 9000+a 8000+s c: 7000+sa 8000+s 9000+a",
-        ),
+        )
+        .mended("attempts-forgotten"),
         Trace::new(
             "admitted for another door's flags",
             &[door("s", "7000,8000", "tcpflags = syn"), door("t", "9000", "")].concat(),
