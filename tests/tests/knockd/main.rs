@@ -1,6 +1,7 @@
 //! What knockd does with packets, and whether its successor does the same.
 
 mod bench;
+mod random;
 mod traces;
 
 use knock_spa_tests::knockd::daemon::{Daemon, installed};
