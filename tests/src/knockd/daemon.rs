@@ -10,7 +10,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::directory::{Directory, ERR, OUT, RAN};
-use super::forecast::CONFIG;
 use super::model::Faults;
 use super::outcome::End;
 use super::trace::Trace;
@@ -105,11 +104,7 @@ impl Life {
     ) -> Self {
         let file = |name: &str| File::create(directory.path(name)).expect("a new file");
         let mut command = daemon.command(scratch);
-        if trace.names_interface {
-            command.args(["-i", &trace.interface]);
-        }
-        command.arg("-c").arg(directory.path(CONFIG)).arg("-g").arg(directory.path("log"));
-        command.args(trace.args.iter().map(|arg| arg.replace("DIR", directory.text())));
+        command.args(trace.arguments().map(|arg| arg.replace("DIR", directory.text())));
         command.env("RAN", directory.path(RAN)).stdout(file(OUT)).stderr(file(ERR));
         let child = place.enter(|| command.spawn()).expect("starting a daemon");
         let background = if trace.is_background() { Background::Awaited } else { Background::No };

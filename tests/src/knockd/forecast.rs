@@ -128,6 +128,9 @@ impl<'t> World<'t> {
             Ok(mut configuration) => {
                 self.report(mem::take(&mut configuration.reports), false);
                 self.adopt(configuration);
+                if self.trace.logs.is_empty() {
+                    self.err.push("warning: cannot open logfile: No such file or directory".to_owned());
+                }
                 self.out.push(format!("listening on {}...", self.trace.interface));
                 self.say(format!("starting up, listening on {}", self.trace.interface));
             }
@@ -172,6 +175,14 @@ impl<'t> World<'t> {
         self.tell(lines.unwrap_or_default(), now);
     }
 
+    /// The message with the knocker's name in it, where that is asked for and known.
+    fn named(&self, message: String) -> String {
+        if self.trace.looks_up() && message.starts_with("127.0.0.1:") {
+            return message.replacen("127.0.0.1", "127.0.0.1 (localhost)", 1);
+        }
+        message
+    }
+
     /// Logs a message, which has at most 1023 bytes.
     fn say(&mut self, message: String) {
         self.log.push(cut(&message, 1023));
@@ -180,7 +191,7 @@ impl<'t> World<'t> {
     fn tell(&mut self, lines: Vec<Line>, now: i64) {
         for line in lines {
             let Some(running) = &self.running else { return };
-            let message = line.message(&running.names);
+            let message = self.named(line.message(&running.names));
             self.out.push(message.trim_end().to_owned());
             self.say(message);
             if line.event == Event::Opened {
@@ -212,8 +223,9 @@ impl<'t> World<'t> {
         let end = self.command(&name, &start, now);
         let open_for = i64::from(door.open_for);
         if let Some(stop) = stop.filter(|_| open_for < i64::from(i32::MAX)) {
-            self.out.push(format!("{from}: {name}: command timeout"));
-            self.say(format!("{from}: {name}: command timeout"));
+            let message = self.named(format!("{from}: {name}: command timeout"));
+            self.out.push(message.clone());
+            self.say(message);
             self.command(&name, &stop, end + open_for * 1000);
         }
     }
@@ -288,6 +300,7 @@ impl<'t> World<'t> {
         let known = |path: &&String| {
             **path != self.path(CONFIG) && !trace.logs.iter().any(|log| self.path(log) == **path)
         };
+        let (log, aside) = if trace.logs.is_empty() { Default::default() } else { (log, aside) };
         let mut outcome = Outcome {
             log,
             aside,

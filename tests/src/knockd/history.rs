@@ -1,5 +1,7 @@
 //! What really happened to the daemons of a rig, and when.
 
+use std::fmt;
+
 use super::packet::Packet;
 
 /// Something that happened.
@@ -42,6 +44,16 @@ pub enum What {
     Interrupted,
     /// Its interface vanished.
     Unplugged,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hit(packet) => packet.fmt(f),
+            Self::Written { name, .. } => write!(f, "{name} is written"),
+            other => write!(f, "{other:?}"),
+        }
+    }
 }
 
 /// What happened, in order.

@@ -119,12 +119,14 @@ impl Rig {
     }
 
     /// Where the daemons live.
-    pub(super) fn server(&self) -> &Namespace {
+    #[must_use]
+    pub fn server(&self) -> &Namespace {
         &self.server
     }
 
-    /// Where programs of all traces may lie.
-    pub(super) fn scratch(&self) -> &Path {
+    /// A directory for whatever is not one trace's.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 }

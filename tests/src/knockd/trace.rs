@@ -67,8 +67,8 @@ pub struct Trace {
     pub own: Vec<IpAddr>,
     /// The interface as the daemons know it.
     pub interface: String,
-    /// Whether they learn it from their arguments.
-    pub names_interface: bool,
+    /// The arguments that name the interface, the configuration and the log.
+    pub usual: String,
     /// What comes of it with the successor.
     pub ours: Ours,
 }
@@ -93,7 +93,7 @@ impl Trace {
             setup: Vec::new(),
             own: SERVER.iter().chain(&SERVER_6).map(|text| text.parse().expect("an address")).collect(),
             interface: "eth0".to_owned(),
-            names_interface: true,
+            usual: "-i eth0 -c DIR/knockd.conf -g DIR/log".to_owned(),
             ours: Ours::Same,
         }
     }
@@ -142,16 +142,26 @@ impl Trace {
 
     /// With another interface.
     #[must_use]
-    pub fn interface(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.interface);
+    pub fn interface(self, name: &str) -> Self {
+        let usual = format!("-i {name} -c DIR/knockd.conf -g DIR/log");
+        Self { interface: name.to_owned(), ..self }.usual(&usual)
+    }
+
+    /// With other arguments for the interface, the configuration and the log, split at blanks.
+    #[must_use]
+    pub fn usual(mut self, args: &str) -> Self {
+        args.clone_into(&mut self.usual);
         self
     }
 
-    /// Without the argument that names the interface.
-    #[must_use]
-    pub fn without_interface(mut self) -> Self {
-        self.names_interface = false;
-        self
+    /// The arguments, split at blanks.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.usual.split_whitespace().chain(self.args.iter().map(String::as_str))
+    }
+
+    /// Whether one of the arguments is one of these.
+    fn has(&self, words: &[&str]) -> bool {
+        self.arguments().any(|arg| words.contains(&arg))
     }
 
     /// Where the successor does as the mended model.
@@ -171,13 +181,19 @@ impl Trace {
     /// Whether the daemons say to standard output what they do.
     #[must_use]
     pub fn is_verbose(&self) -> bool {
-        self.args.iter().any(|arg| arg == "-v" || arg == "--verbose")
+        self.has(&["-v", "--verbose", "--verb", "-vi"])
     }
 
     /// Whether the daemons leave for the background.
     #[must_use]
     pub fn is_background(&self) -> bool {
-        self.args.iter().any(|arg| arg == "-d" || arg == "--daemon")
+        self.has(&["-d", "--daemon"])
+    }
+
+    /// Whether the daemons name knockers.
+    #[must_use]
+    pub fn looks_up(&self) -> bool {
+        self.has(&["-l", "--lookup"])
     }
 
     /// Whether anything in it depends on the moment within a second.

@@ -78,7 +78,7 @@ pub fn complaint(trace: &Trace, run: &Run) -> Option<String> {
 fn shown(trace: &Trace, run: &Run) -> String {
     let mut text = format!("Configuration:\n{}\nSteps:\n", trace.config);
     for happening in &run.history {
-        writeln!(text, "  {:>6} ms  {:?}", happening.at - run.history[0].at, happening.what).expect("a text");
+        writeln!(text, "  {:>6} ms  {}", happening.at - run.history[0].at, happening.what).expect("a text");
     }
     for verdict in &run.verdicts {
         let (daemon, expected, found) = (verdict.daemon, &verdict.expected, &verdict.found);

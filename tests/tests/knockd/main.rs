@@ -1,6 +1,7 @@
 //! What knockd does with packets, and whether its successor does the same.
 
 mod bench;
+mod invocations;
 mod random;
 mod traces;
 

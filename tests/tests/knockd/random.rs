@@ -81,7 +81,11 @@ impl Campaign {
         let title = format!("=== case {number} of seed {}", self.seed);
         let failure = is_repeated.then(|| {
             let (case, complaint) = shrunk(case, |case| judged(rig, &case.trace(), daemons));
-            format!("{title}, shrunk to {case:?}:\n{}", complaint.or(first.clone()).unwrap_or_default())
+            format!(
+                "{title}, with {} steps left:\n{}",
+                case.steps.len(),
+                complaint.or(first.clone()).unwrap_or_default()
+            )
         });
         let mut report = report.lock().expect("nobody panics with it");
         report.cases += 1;

@@ -1,6 +1,7 @@
 //! Traces written by hand.
 
 mod addresses;
+mod arguments;
 mod commands;
 mod doors;
 mod files;
@@ -43,6 +44,7 @@ fn all() -> Vec<Trace> {
         one_time::traces(),
         reload::traces(),
         startup::traces(),
+        arguments::traces(),
     ]
     .concat()
 }

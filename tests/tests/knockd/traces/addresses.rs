@@ -40,6 +40,12 @@ fn sources() -> Vec<Trace> {
             "198.51.100.1: 7000 198.51.100.10: 7000 198.51.100.100: 7000 8000",
         ),
         Trace::new("cli_lookup_names of nobody", two, "a: 7000 8000 x: 7000 8000").args("-l"),
+        Trace::new(
+            "cli_lookup_names",
+            &door("d", "7000,8000", "stop_command = exit 0\ncmd_timeout = 0\nseq_timeout = 1"),
+            "127.0.0.1: 7000 8000 7000 ~1000 a: 7000",
+        )
+        .args("--lookup"),
     ]
 }
 

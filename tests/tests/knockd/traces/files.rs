@@ -80,10 +80,11 @@ fn options() -> Vec<Trace> {
         with("PidFile without a background", "PidFile = DIR/pid"),
         with("the background by the argument", "").args("--daemon --pidfile DIR/pid"),
         with("Interface is not used beside the argument", "Interface = nothing0"),
-        with("Interface", "Interface = eth0").without_interface(),
-        with("the first of two interfaces", "Interface = eth0\nInterface = nothing0").without_interface(),
-        with("Interface in capitals", "INTERFACE=eth0").without_interface(),
-        plain("the default interface", &ssh).without_interface(),
+        with("Interface", "Interface = eth0").usual("-c DIR/knockd.conf -g DIR/log"),
+        with("the first of two interfaces", "Interface = eth0\nInterface = nothing0")
+            .usual("-c DIR/knockd.conf -g DIR/log"),
+        with("Interface in capitals", "INTERFACE=eth0").usual("-c DIR/knockd.conf -g DIR/log"),
+        plain("the default interface", &ssh).usual("-c DIR/knockd.conf -g DIR/log"),
         plain("status lines", &ssh).args("-v"),
         plain("status lines of commands", &door("d", "7000", "stop_command = exit 4\ncmd_timeout = 0"))
             .args("--verbose"),
