@@ -18,3 +18,4 @@ pub mod sequence;
 pub mod shell;
 pub mod steps;
 pub mod trace;
+pub mod virtual_time;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::directory::{Directory, ERR, OUT, RAN};
+use super::forecast::WORD;
 use super::model::Faults;
 use super::outcome::End;
 use super::trace::Trace;
@@ -105,7 +106,7 @@ impl Life {
         let file = |name: &str| File::create(directory.path(name)).expect("a new file");
         let mut command = daemon.command(scratch);
         command.args(trace.arguments().map(|arg| arg.replace("DIR", directory.text())));
-        command.env("RAN", directory.path(RAN)).stdout(file(OUT)).stderr(file(ERR));
+        command.env("WORD", WORD).env("RAN", directory.path(RAN)).stdout(file(OUT)).stderr(file(ERR));
         let child = place.enter(|| command.spawn()).expect("starting a daemon");
         let background = if trace.is_background() { Background::Awaited } else { Background::No };
         Self { daemon, directory, child, background, end: End::Running }

@@ -1,6 +1,6 @@
 //! What should come of a trace.
 
-use std::mem;
+use std::{env, mem};
 
 use super::address;
 use super::dialect::{self, Configuration, Door, Files, Report};
@@ -14,6 +14,9 @@ use super::trace::Trace;
 
 /// The name of the configuration file.
 pub const CONFIG: &str = "knockd.conf";
+
+/// What the variable `WORD` of the daemons' environment holds.
+pub const WORD: &str = "inherited";
 
 /// What should come of a history for a daemon that lives in a directory of this path.
 #[must_use]
@@ -36,6 +39,8 @@ struct World<'t> {
     ran: Vec<(i64, String)>,
     err: Vec<String>,
     out: Vec<String>,
+    /// What commands printed.
+    printed: Vec<String>,
     end: End,
 }
 
@@ -59,6 +64,7 @@ impl<'t> World<'t> {
             ran: Vec::new(),
             err: Vec::new(),
             out: Vec::new(),
+            printed: Vec::new(),
             end: End::Running,
         }
     }
@@ -230,15 +236,26 @@ impl<'t> World<'t> {
         }
     }
 
+    /// What commands see of their surroundings.
+    fn variables(&self) -> [(&'static str, String); 2] {
+        let here = env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
+        let place = if self.trace.is_background() { "/".to_owned() } else { here };
+        [("PWD", place), ("WORD", WORD.to_owned())]
+    }
+
     /// Runs a command; when it ends.
     fn command(&mut self, door: &str, command: &str, now: i64) -> i64 {
         let message = format!("{door}: running command: {command}\n");
         self.out.push(message.trim_end().to_owned());
         self.say(message);
-        let effect = shell::effect(command);
+        let effect = shell::effect(command, &self.variables());
         let end = now + effect.takes;
         self.ran.extend(effect.ran.into_iter().map(|line| (end, line)));
-        self.err.extend(effect.err);
+        // What a daemon says in the background is lost, and so is what its commands say.
+        if !self.trace.is_background() {
+            self.err.extend(effect.err);
+            self.printed.extend(effect.out);
+        }
         if let Some(status) = effect.status {
             self.complain(&format!("{door}: command returned non-zero status code ({status})"));
         }
@@ -300,6 +317,7 @@ impl<'t> World<'t> {
         let known = |path: &&String| {
             **path != self.path(CONFIG) && !trace.logs.iter().any(|log| self.path(log) == **path)
         };
+        let is_told = trace.is_verbose() || self.out == ["USAGE"];
         let (log, aside) = if trace.logs.is_empty() { Default::default() } else { (log, aside) };
         let mut outcome = Outcome {
             log,
@@ -313,7 +331,7 @@ impl<'t> World<'t> {
                 .collect(),
             end: self.end,
             err: self.err.iter().map(plain).collect(),
-            out: if trace.is_verbose() || self.out == ["USAGE"] { out.collect() } else { Vec::new() },
+            out: out.filter(|_| is_told).chain(self.printed.iter().map(plain)).collect(),
         };
         outcome.level(trace);
         outcome

@@ -7,24 +7,25 @@ pub struct Effect {
     pub ran: Vec<String>,
     /// The status that knockd tells, where it tells one.
     pub status: Option<i32>,
-    /// What the shell said to standard error.
+    /// What it said to standard output.
+    pub out: Vec<String>,
+    /// What it or the shell said to standard error.
     pub err: Vec<String>,
     /// How long it took, in milliseconds.
     pub takes: i64,
 }
 
-/// What a command comes to. It may consist of `echo WORDS >>$RAN`, `exit N`, `kill -9 $$`, `sleep N` and paths
-/// that do not exist, with `;` between them.
+/// What a command comes to, with these variables. It may consist of `echo WORDS`, with `>>$RAN` or `>&2` behind
+/// it or nothing, `exit N`, `kill -9 $$`, `sleep N` and paths that do not exist, with `;` between them.
 ///
 /// # Panics
 /// For anything else.
 #[must_use]
-pub fn effect(command: &str) -> Effect {
+pub fn effect(command: &str, variables: &[(&str, String)]) -> Effect {
     let mut effect = Effect::default();
     for part in command.split(';').map(str::trim) {
         if let Some(words) = part.strip_prefix("echo ") {
-            let words = words.strip_suffix(">>$RAN").unwrap_or_else(|| panic!("{part:?} has another end"));
-            effect.ran.push(words.split_whitespace().collect::<Vec<_>>().join(" "));
+            effect.echo(words, variables);
         } else if let Some(status) = part.strip_prefix("exit ") {
             effect.status = status.parse().ok().filter(|status| *status != 0);
             break;
@@ -42,4 +43,19 @@ pub fn effect(command: &str) -> Effect {
         }
     }
     effect
+}
+
+impl Effect {
+    fn echo(&mut self, words: &str, variables: &[(&str, String)]) {
+        let (words, to) = match (words.strip_suffix(">>$RAN"), words.strip_suffix(">&2")) {
+            (Some(words), _) => (words, &mut self.ran),
+            (None, Some(words)) => (words, &mut self.err),
+            (None, None) => (words, &mut self.out),
+        };
+        let mut line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (name, value) in variables {
+            line = line.replace(&format!("${name}"), value);
+        }
+        to.push(line);
+    }
 }

@@ -98,6 +98,11 @@ const INVOCATIONS: &[Invocation] = &[
     refused("-i eth0 -c DIR/name", "", "pcap_compile: unknown host 'nobody.invalid'\n").row("target-text"),
 ];
 
+/// The rows that are named here.
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    INVOCATIONS.iter().filter_map(|invocation| invocation.row)
+}
+
 /// What is wrong with what the daemon does.
 fn complaint(rig: &Rig, daemon: Daemon, directory: &Path, invocation: &Invocation) -> Option<String> {
     let path = |name: &str| directory.join(name);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod invocations;
+mod pure;
 mod random;
 mod traces;
 

@@ -12,8 +12,8 @@ use knock_spa_tests::knockd::daemon::Daemon;
 use knock_spa_tests::knockd::rig::Rig;
 use knock_spa_tests::knockd::trace::Trace;
 
-use self::case::Case;
-use self::dice::Dice;
+pub use self::case::Case;
+pub use self::dice::Dice;
 use self::shrink::shrunk;
 use super::bench::{complaint, in_rigs, run};
 use super::daemons;

@@ -13,6 +13,7 @@ mod startup;
 mod time;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use knock_spa_tests::knockd::forecast::forecast;
 use knock_spa_tests::knockd::model::Faults;
@@ -20,7 +21,7 @@ use knock_spa_tests::knockd::rehearsal::rehearse;
 use knock_spa_tests::knockd::trace::{Ours, Trace};
 
 use super::bench::{complaint, in_rigs, run};
-use super::daemons;
+use super::{daemons, invocations};
 
 /// A door with a start command.
 fn door(name: &str, sequence: &str, more: &str) -> String {
@@ -32,7 +33,8 @@ fn doors(doors: &[(&str, &str)]) -> String {
     doors.iter().map(|(name, sequence)| door(name, sequence, "")).collect()
 }
 
-fn all() -> Vec<Trace> {
+/// Every one of them.
+pub fn all() -> Vec<Trace> {
     [
         sequences::traces(),
         flags::traces(),
@@ -81,6 +83,22 @@ fn names_are_unique() {
 fn the_models_differ_where_a_trace_says_so_and_nowhere_else() {
     let complaints: Vec<_> = all().iter().filter_map(misjudged).collect();
     assert!(complaints.is_empty(), "{} traces:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+#[test]
+fn rows_are_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/knockd-compat.md");
+    let Ok(text) = fs::read_to_string(path) else {
+        return println!("{path} is not there: nothing is tested");
+    };
+    let rows: BTreeSet<_> =
+        text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let named = all().into_iter().filter_map(|trace| match trace.ours {
+        Ours::Same => None,
+        Ours::Mended(row) | Ours::Other(row) => Some(row),
+    });
+    let missing: BTreeSet<_> = named.chain(invocations::rows()).filter(|row| !rows.contains(row)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// What is wrong with what a trace says of the successor.

@@ -25,6 +25,6 @@ pub fn traces() -> Vec<Trace> {
         called("with the last of two logs", "-i eth0 -c DIR/knockd.conf -g DIR/first -g DIR/log"),
         called("with a log that cannot be", "-v -i eth0 -c DIR/knockd.conf -g /nonexistent/log").logs(&[]),
         called("in another order", "-g DIR/log -c DIR/knockd.conf -4 -i eth0").own("192.0.2.1 192.0.2.9"),
-        called("to be verbose in the background", "-i eth0 -c DIR/knockd.conf -g DIR/log -d -p DIR/pid"),
+        called("into the background", "-i eth0 -c DIR/knockd.conf -g DIR/log -d -p DIR/pid"),
     ]
 }

@@ -48,6 +48,13 @@ fn one_attempt() -> Vec<Trace> {
             &doors(&[("up", "7000,8000,9000"), ("other", "7500,1")]),
             "a: 7000 7500 8000 9000 a: 7000 8000 9000 a: 7000 8000 9000",
         ),
+        Trace::new(
+            "forty doors",
+            &(0..40)
+                .map(|n| door(&format!("d{n}"), &format!("{},{}", 7000 + n, 7000 + (n + 7) % 40), ""))
+                .collect::<String>(),
+            "a: 7000 7007 7014 7021 7028 7035 b: 7039 7006 x: 7039 7006 7000 7007",
+        ),
         Trace::new("prefix of the own sequence", &doors(&[("d", "1,2,1,3")]), "a: 1 2 1 2 1 3 a: 1 2 1 3"),
     ]
 }
