@@ -8,6 +8,7 @@ pub mod directory;
 pub mod forecast;
 pub mod history;
 pub mod model;
+pub mod one_time;
 pub mod outcome;
 pub mod packet;
 mod play;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::one_time::first_usable;
 use super::sequence::{self, Element, Flaw, atoi, trim};
 
 /// The text of each file that there is.
@@ -254,29 +255,6 @@ fn first_of(
     let (flaws, first) = first_usable(text);
     reports.extend(flaws.iter().map(|flaw| Report::of_flaw(flaw, door)));
     first.map(|(_, sequence)| sequence).ok_or_else(|| Report::of_exhaustion(door))
-}
-
-/// The first sequence of a file that is still to be used, the place where its line begins, and the flaws of
-/// lines before it.
-#[must_use]
-pub fn first_usable(text: &str) -> (Vec<Flaw>, Option<(usize, Vec<Element>)>) {
-    let mut flaws = Vec::new();
-    for (start, line) in written(text) {
-        match sequence::parse(line) {
-            Ok(sequence) => return (flaws, Some((start, sequence))),
-            Err(flaw) => flaws.push(flaw),
-        }
-    }
-    (flaws, None)
-}
-
-/// The lines of a file of sequences that are neither empty nor comments, and where they begin.
-pub fn written(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let starts = text.split_inclusive('\n').scan(0, |at, line| {
-        *at += line.len();
-        Some((*at - line.len(), trim(line)))
-    });
-    starts.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// The bits of TCP that have names here, in the order of the header (RFC 9293 section 3.1).

@@ -1,15 +1,15 @@
 //! What should come of a trace.
 
-use std::{env, mem};
+mod commands;
+mod one_time;
 
-use super::address;
+use std::mem;
+
 use super::dialect::{self, Configuration, Door, Files, Report};
 use super::history::{Happening, History, What};
 use super::model::{Event, Faults, Line, Model, Tracker};
 use super::outcome::{End, Outcome, is_aside};
 use super::sentinel;
-use super::sequence;
-use super::shell;
 use super::trace::Trace;
 
 /// The name of the configuration file.
@@ -204,104 +204,6 @@ impl<'t> World<'t> {
                 self.run(&line, now);
                 self.rotate(line.door);
             }
-        }
-    }
-
-    fn run(&mut self, line: &Line, now: i64) {
-        let Some(running) = &self.running else { return };
-        let (door, name) = (running.doors[line.door].clone(), running.names[line.door].clone());
-        let from = address::text(line.from);
-        let of_family = |six: &Option<String>, four: &Option<String>| {
-            let six = six.clone().filter(|_| line.from.is_ipv6());
-            six.or_else(|| four.clone()).map(|command| command.replace("%IP%", &from))
-        };
-        let start = of_family(&door.start_6, &door.start).filter(|command| !command.is_empty());
-        let stop = of_family(&door.stop_6, &door.stop);
-        let Some(start) = start else { return };
-        let too_long = |command: &String| command.len() >= 4096;
-        if too_long(&start) {
-            return self.complain("error: parsed start command has been truncated! --> won't execute it");
-        }
-        if stop.as_ref().is_some_and(too_long) {
-            let message = "error: parsed stop command has been truncated! --> won't execute start command";
-            return self.complain(message);
-        }
-        let end = self.command(&name, &start, now);
-        let open_for = i64::from(door.open_for);
-        if let Some(stop) = stop.filter(|_| open_for < i64::from(i32::MAX)) {
-            let message = self.named(format!("{from}: {name}: command timeout"));
-            self.out.push(message.clone());
-            self.say(message);
-            self.command(&name, &stop, end + open_for * 1000);
-        }
-    }
-
-    /// What commands see of their surroundings.
-    fn variables(&self) -> [(&'static str, String); 2] {
-        let here = env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
-        let place = if self.trace.is_background() { "/".to_owned() } else { here };
-        [("PWD", place), ("WORD", WORD.to_owned())]
-    }
-
-    /// Runs a command; when it ends.
-    fn command(&mut self, door: &str, command: &str, now: i64) -> i64 {
-        let message = format!("{door}: running command: {command}\n");
-        self.out.push(message.trim_end().to_owned());
-        self.say(message);
-        let effect = shell::effect(command, &self.variables());
-        let end = now + effect.takes;
-        self.ran.extend(effect.ran.into_iter().map(|line| (end, line)));
-        // What a daemon says in the background is lost, and so is what its commands say.
-        if !self.trace.is_background() {
-            self.err.extend(effect.err);
-            self.printed.extend(effect.out);
-        }
-        if let Some(status) = effect.status {
-            self.complain(&format!("{door}: command returned non-zero status code ({status})"));
-        }
-        end
-    }
-
-    /// Says something to the log and to standard error.
-    fn complain(&mut self, message: &str) {
-        self.err.push(message.to_owned());
-        self.say(message.to_owned());
-    }
-
-    /// Strikes out the sequence that was used, and goes on to the next.
-    fn rotate(&mut self, door: usize) {
-        let Some(running) = &mut self.running else { return };
-        let Some(path) = running.doors[door].one_time.clone() else { return };
-        let text = self.files.entry(path).or_default();
-        let (first, line) =
-            dialect::written(text).next().map_or((None, ""), |(start, line)| (Some(start), line));
-        let (used, slip) = match self.faults {
-            Faults::Kept => (first, sequence::parse(line).err()),
-            Faults::Mended => (dialect::first_usable(text).1.map(|(start, _)| start), None),
-        };
-        let was_replaced = mem::take(&mut running.doors[door].is_replaced);
-        if let Some(start) = used.filter(|_| !was_replaced) {
-            text.replace_range(start..=start, "#");
-        }
-        let (flaws, next) = dialect::first_usable(text);
-        let flaws: Vec<_> = slip.into_iter().chain(flaws).collect();
-        let name = running.names[door].clone();
-        match next {
-            Some((_, next)) => running.model.replace_sequence(door, next),
-            None => running.model.disable(door),
-        }
-        let is_exhausted = running.model.is_disabled(door);
-        self.report(flaws.iter().map(|flaw| Report::of_flaw(flaw, &name)).collect(), true);
-        if is_exhausted {
-            self.exhaust(&name);
-        }
-    }
-
-    fn exhaust(&mut self, name: &str) {
-        self.report(vec![Report::of_exhaustion(name)], true);
-        if self.faults == Faults::Kept {
-            self.running = None;
-            self.end = End::Signalled(6);
         }
     }
 

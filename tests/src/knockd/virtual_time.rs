@@ -12,10 +12,12 @@ use super::trace::Trace;
 /// What a tracker told, and at which second.
 pub type Told = Vec<(i64, Line)>;
 
+/// Makes a tracker of the interface's addresses and the doors.
+pub type Make = dyn Fn(&[IpAddr], &[Door]) -> Box<dyn Tracker>;
+
 /// What a tracker tells of a trace; nothing where no daemon starts, or where sequences change while one runs.
-/// `make` makes one of the interface's addresses and the doors, and another after each reload. Those who are told
-/// of packets only in whole seconds are told of every second.
-pub fn told(trace: &Trace, make: &dyn Fn(&[IpAddr], &[Door]) -> Box<dyn Tracker>) -> Option<Told> {
+/// There is another one after each reload. It is told of every second that comes.
+pub fn told(trace: &Trace, make: &Make) -> Option<Told> {
     let history = rehearse(trace);
     let read =
         |text: &str| dialect::parse(text, &Files::new()).ok().map(|read| make(&trace.own, &read.doors));
