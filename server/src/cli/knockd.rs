@@ -54,7 +54,7 @@ pub(super) fn run_in_background(arguments: &[OsString]) -> ExitCode {
 }
 
 fn said(text: String, status: u8) -> ExitCode {
-    terminal::say(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::from(status))
+    terminal::say(text).map_or(ExitCode::FAILURE, |()| ExitCode::from(status))
 }
 
 fn failed(message: &str) -> ExitCode {
@@ -69,7 +69,7 @@ fn misconfigured(message: &str) -> ExitCode {
 }
 
 fn serve(options: &Options, background: Option<Background>) -> ExitCode {
-    daemon::log_to_stderr(tracing::Level::WARN);
+    daemon::log_to_stderr(if options.debug { tracing::Level::DEBUG } else { tracing::Level::WARN });
     let file = match config::read_knockd(&options.config) {
         Ok(file) => file,
         Err(error) => return misconfigured(&error.in_knockds_words()),
