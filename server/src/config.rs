@@ -1,9 +1,11 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
+pub mod knockd;
 pub mod remark;
 pub mod settings;
 
 mod draft;
+mod judgement;
 mod lower;
 mod native;
 pub(crate) mod table;
