@@ -6,6 +6,7 @@ pub mod settings;
 
 mod as_knockd;
 mod draft;
+mod judgement;
 mod lower;
 mod native;
 pub(crate) mod table;
