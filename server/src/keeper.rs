@@ -541,9 +541,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.listening.dismiss().await;
         self.admit.handle_stop(clock::now());
         self.settle();
-        if !self.jobs.is_empty() {
-            self.log.say(&Line::WaitingForCommands);
-        }
+        self.log.say(&Line::WaitingForCommands);
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::pin!(patience);
         while !self.jobs.is_empty() {
