@@ -91,7 +91,7 @@ pub fn read(path: &Path) -> Result<KnockdFile, KnockdError> {
 fn read_in(directory: &Path, path: &Path) -> Result<KnockdFile, KnockdError> {
     let unreadable = |error| KnockdError::Unreadable { path: path.to_owned(), error };
     let (bytes, mode) = read_bytes(&directory.join(path)).map_err(unreadable)?;
-    let mut open = |path: &Path| open_one_time(&directory.join(path));
+    let mut open = |path: &Path| one_time::open(&directory.join(path));
     knockd::read(path, &bytes, mode, &mut open).map_err(KnockdError::Faults)
 }
 
@@ -101,16 +101,13 @@ fn read_bytes(path: &Path) -> io::Result<(Vec<u8>, u32)> {
     let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     if !metadata.is_dir() {
-        file.take(knockd::MAX_FILE_LEN).read_to_end(&mut bytes)?;
+        // One more than allowed tells what is too long from what just fits.
+        file.take(knockd::MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
+    }
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > knockd::MAX_FILE_LEN) {
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok((bytes, metadata.mode() & 0o7777))
-}
-
-fn open_one_time(path: &Path) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let mut bytes = Vec::new();
-    file.take(one_time::MAX_FILE_LEN).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl AsKnockd {

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 
 use knock_spa_proto::getopt::{Getopt, Item, Known};
 
-/// knockd's options.
+use crate::config::knockd::{DEFAULT_FILE, cut_names};
+
+/// knockd's options, in the order in which it names those that a shortened name could mean.
 const KNOWN: [Known; 11] = [
-    Known { letter: 'i', long: "interface", has_value: true },
-    Known { letter: 'd', long: "daemon", has_value: false },
-    Known { letter: 'c', long: "config", has_value: true },
+    Known { letter: 'v', long: "verbose", has_value: false },
     Known { letter: 'D', long: "debug", has_value: false },
+    Known { letter: 'd', long: "daemon", has_value: false },
     Known { letter: 'l', long: "lookup", has_value: false },
+    Known { letter: 'i', long: "interface", has_value: true },
+    Known { letter: 'c', long: "config", has_value: true },
+    Known { letter: 'h', long: "help", has_value: false },
     Known { letter: 'p', long: "pidfile", has_value: true },
     Known { letter: 'g', long: "logfile", has_value: true },
-    Known { letter: 'v', long: "verbose", has_value: false },
     Known { letter: '4', long: "only-ip-v4", has_value: false },
     Known { letter: 'V', long: "version", has_value: false },
-    Known { letter: 'h', long: "help", has_value: false },
 ];
 
 /// What a command line asks for.
@@ -62,7 +64,7 @@ impl Default for Options {
         Self {
             interface: None,
             daemon: false,
-            config: "/etc/knockd.conf".into(),
+            config: DEFAULT_FILE.into(),
             debug: false,
             lookup: false,
             pid_file: "/var/run/knockd.pid".into(),
@@ -103,7 +105,10 @@ impl Options {
             Item::Flag('l') => self.lookup = true,
             Item::Flag('v') => self.verbose = true,
             Item::Flag('4') => self.only_v4 = true,
-            Item::Setting('i', value) => self.interface = Some(value),
+            Item::Setting('i', value) => {
+                // An empty name is as good as none, with knockd.
+                self.interface = Some(cut_names(&value)).filter(|names| !names.is_empty());
+            }
             Item::Setting('c', value) => self.config = value.into(),
             Item::Setting('p', value) => self.pid_file = value.into(),
             Item::Setting('g', value) => self.log_file = Some(value.into()),
@@ -161,6 +166,60 @@ mod tests {
         };
         assert_eq!(answer(line), Answer::Run(expected));
         assert_eq!(answer("knockd"), Answer::Run(Options::default()));
+    }
+
+    #[test]
+    fn names_of_interfaces_are_taken_as_knockd_takes_them() {
+        let interface = |name: &str| match read(&["knockd", "-i", name].map(OsString::from)) {
+            Answer::Run(options) => options.interface,
+            Answer::Say { .. } => panic!("{name}"),
+        };
+        assert_eq!(interface(""), None);
+        assert_eq!(interface(&"i".repeat(40)), Some("i".repeat(31)));
+        assert_eq!(interface("eth0, eth1:0"), Some("eth0,eth1:0".into()));
+    }
+
+    /// As printed by the C library for knockd 0.8.
+    #[test]
+    fn wrong_options_are_called_what_getopt_calls_them() {
+        for (line, words) in [
+            ("-x", "invalid option -- 'x'"),
+            ("-vx -V", "invalid option -- 'x'"),
+            ("-?", "invalid option -- '?'"),
+            ("-:", "invalid option -- ':'"),
+            ("--nope", "unrecognized option '--nope'"),
+            ("--nope=3", "unrecognized option '--nope=3'"),
+            ("--d", "option '--d' is ambiguous; possibilities: '--debug' '--daemon'"),
+            ("--ver=3", "option '--ver=3' is ambiguous; possibilities: '--verbose' '--version'"),
+            ("--lo", "option '--lo' is ambiguous; possibilities: '--lookup' '--logfile'"),
+            (
+                "--=x",
+                "option '--=x' is ambiguous; possibilities: '--verbose' '--debug' '--daemon' '--lookup' \
+                 '--interface' '--config' '--help' '--pidfile' '--logfile' '--only-ip-v4' '--version'",
+            ),
+            ("--deb=1", "option '--debug' doesn't allow an argument"),
+            ("--lookup=", "option '--lookup' doesn't allow an argument"),
+            ("-i", "option requires an argument -- 'i'"),
+            ("-vc", "option requires an argument -- 'c'"),
+            ("--int", "option '--interface' requires an argument"),
+            ("--p", "option '--pidfile' requires an argument"),
+        ] {
+            let said = Some(format!("/usr/sbin/knockd: {words}"));
+            let wanted = Answer::Say { on_stderr: said, on_stdout: usage() };
+            assert_eq!(answer(&format!("/usr/sbin/knockd {line}")), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_option_is_passed_over() {
+        for line in ["knockd word", "knockd -", "knockd -- -x", "knockd -- -V --nope"] {
+            assert_eq!(answer(line), Answer::Run(Options::default()), "{line}");
+        }
+        for line in
+            ["knockd --config= -V", "knockd --c=x -V", "knockd --only -V", "knockd -4V", "knockd word --vers"]
+        {
+            assert_eq!(answer(line), Answer::Say { on_stderr: None, on_stdout: version() }, "{line}");
+        }
     }
 
     #[test]
