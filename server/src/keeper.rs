@@ -8,6 +8,7 @@ mod desk;
 mod jobs;
 mod listening;
 mod numbers;
+mod one_time;
 mod plan;
 mod status;
 mod store;
@@ -44,6 +45,7 @@ use self::desk::{Asked, Desk};
 use self::jobs::Jobs;
 use self::listening::{Heard, Listening};
 use self::numbers::Numbers;
+use self::one_time::OneTimeSequences;
 use self::store::Store;
 use self::wall::Wall;
 
@@ -119,6 +121,9 @@ struct Keeper<L> {
     store: Store,
     /// Absent in knockd's manner, where no door has it: another instance may.
     wall: Option<Wall>,
+    one_time: OneTimeSequences,
+    /// Whether a door has another sequence than the listener knows of.
+    sequences_changed: bool,
     /// The addresses at which knocks count.
     listened: BTreeSet<Address>,
     listening: Listening<L>,
@@ -179,6 +184,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             desk: desk.map_err(RunError::doing("open the control socket"))?,
             store,
             wall: is_native.then(|| Wall::new(&paths.state)),
+            one_time: OneTimeSequences::new(&plan.settings),
+            sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
             listening: Listening::new(start),
             address_watch,
@@ -198,6 +205,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     async fn run(&mut self) -> Result<Stopped, RunError> {
         loop {
             self.settle();
+            self.renew_sequences().await;
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
@@ -373,15 +381,16 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     /// Tells of a step of a sequence, where the door has a name that its log's readers know.
     fn tell(&mut self, door: DoorNumber, said: impl FnOnce(String) -> Said) {
-        let name = match self.numbers.door(door) {
-            Some(Knockable::Door(name)) => name.to_string(),
-            Some(Knockable::Knockd(place)) => match self.plan.settings.knockd_doors.get(place) {
-                Some(door) => door.name.clone(),
-                None => return,
-            },
-            None => return,
-        };
-        self.log.say(&Line::Said(&said(name)));
+        let Some(name) = self.numbers.door(door).and_then(|knocked| self.name_of(knocked)) else { return };
+        // In the order of what it comes between.
+        self.admit.say_in_knockds_words(said(name));
+    }
+
+    fn name_of(&self, knocked: Knockable) -> Option<String> {
+        match knocked {
+            Knockable::Door(name) => Some(name.to_string()),
+            Knockable::Knockd(place) => Some(self.plan.settings.knockd_doors.get(place)?.name.clone()),
+        }
     }
 
     async fn start_listener(&mut self) {
@@ -449,10 +458,33 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Effect::Run(job) => self.jobs.push(job),
             Effect::StrikeOut(ticket, knocked) => {
-                let _ = (ticket, knocked);
+                let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);
+                self.numbers.retire(knocked);
+                self.sequences_changed = true;
+                self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), clock::now());
+                if struck.is_ok() && self.plan.settings.knock_mut(knocked).is_none_or(|knock| knock.is_none())
+                {
+                    let door = self.name_of(knocked).unwrap_or_default();
+                    self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
+                }
             }
             Effect::Say(event) => self.say(&event),
         }
+    }
+
+    /// Has the listener watch for the sequences that are good now.
+    async fn renew_sequences(&mut self) {
+        if !std::mem::take(&mut self.sequences_changed) {
+            return;
+        }
+        match self.plan.rules() {
+            Ok(rules) => self.admit.handle_rules(rules, clock::now()),
+            // Nothing but sequences has changed.
+            Err(error) => tracing::error!(event = "sequences-failed", %error),
+        }
+        self.numbers.assign(&self.plan.settings);
+        self.hand_over().await;
+        self.settle();
     }
 
     async fn answer(&mut self, command: &Command) -> Reply {
@@ -507,6 +539,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 plan.warn_of_fixed(&self.plan);
                 self.plan = plan;
                 self.log.reopen(&self.plan.settings.log);
+                self.one_time = OneTimeSequences::new(&self.plan.settings);
                 self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
                 self.settle();
