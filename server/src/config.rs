@@ -1,18 +1,21 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
 pub mod knockd;
+pub mod named_files;
 pub mod remark;
 pub mod settings;
 
 mod as_knockd;
 mod draft;
+mod judgement;
 mod lower;
 mod native;
 pub(crate) mod table;
 mod weakness;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::remark::{Faults, Remark};
 use crate::config::settings::Settings;
 use crate::config::table::Reader;
@@ -61,10 +64,27 @@ impl Config {
     /// # Errors
     /// [`Faults`], all of them.
     pub fn parse(file: &Path, text: &str, mode: u32) -> Result<Self, Faults> {
+        Self::parse_with(file, text, mode, &mut OnDisk { base: PathBuf::new() })
+    }
+
+    /// The same, where the files that the text names are found otherwise.
+    ///
+    /// # Errors
+    /// [`Faults`], all of them.
+    pub fn parse_with(
+        file: &Path,
+        text: &str,
+        mode: u32,
+        files: &mut dyn NamedFiles,
+    ) -> Result<Self, Faults> {
         Reader::read(file, text, |root, reader| {
             let draft = native::read(root, reader);
-            let warnings = weakness::weaknesses(&draft, mode, reader);
-            Some(Self { settings: lower::lower(draft, reader), warnings })
+            let mut warnings = weakness::weaknesses(&draft, mode, reader);
+            let settings = lower::lower(draft, files, reader);
+            warnings.extend(reader.take_warnings());
+            // This file's before those of the one that it includes.
+            warnings.sort_by_key(|remark| (remark.file != file, remark.line));
+            Some(Self { settings, warnings })
         })
     }
 }

@@ -1,8 +1,6 @@
 //! knockd's configuration as settings of ours: its file, and what its command line says besides.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,10 +9,10 @@ use knock_spa_engine::knockd::KnockdCommands;
 use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
 
 use crate::config::knockd::{self, FileDoor, KnockdFaults, KnockdFile, SpaLine};
+use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::settings::{
     GuardSettings, Interfaces, Link, Listen, LogSettings, OneTime, Paths, Settings,
 };
-use crate::one_time;
 
 /// Around a minute both clocks may be wrong by.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -84,33 +82,17 @@ impl KnockdError {
 /// # Errors
 /// [`KnockdError`].
 pub fn read(path: &Path) -> Result<KnockdFile, KnockdError> {
-    read_in(Path::new(""), path)
+    read_with(&mut OnDisk { base: PathBuf::new() }, path)
 }
 
-/// The same where relative paths begin in `directory`.
-fn read_in(directory: &Path, path: &Path) -> Result<KnockdFile, KnockdError> {
+/// The same, where files are found otherwise.
+///
+/// # Errors
+/// [`KnockdError`].
+pub fn read_with(files: &mut dyn NamedFiles, path: &Path) -> Result<KnockdFile, KnockdError> {
     let unreadable = |error| KnockdError::Unreadable { path: path.to_owned(), error };
-    let (bytes, mode) = read_bytes(&directory.join(path)).map_err(unreadable)?;
-    let mut open = |path: &Path| open_one_time(&directory.join(path));
-    knockd::read(path, &bytes, mode, &mut open).map_err(KnockdError::Faults)
-}
-
-/// The bytes of the file, and its permission bits. A directory reads as empty, as with knockd.
-fn read_bytes(path: &Path) -> io::Result<(Vec<u8>, u32)> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    let mut bytes = Vec::new();
-    if !metadata.is_dir() {
-        file.take(knockd::MAX_FILE_LEN).read_to_end(&mut bytes)?;
-    }
-    Ok((bytes, metadata.mode() & 0o7777))
-}
-
-fn open_one_time(path: &Path) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let mut bytes = Vec::new();
-    file.take(one_time::MAX_FILE_LEN).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let (bytes, mode) = files.knockd(path).map_err(unreadable)?;
+    knockd::read(path, &bytes, mode, &mut |path| files.one_time(path)).map_err(KnockdError::Faults)
 }
 
 impl AsKnockd {
@@ -119,7 +101,13 @@ impl AsKnockd {
     /// # Errors
     /// [`KnockdError`].
     pub fn load(&self) -> Result<Settings, KnockdError> {
-        let file = read_in(&self.directory, &self.config)?;
+        let file = read_with(&mut OnDisk { base: self.directory.clone() }, &self.config)?;
+        Ok(self.settings(file))
+    }
+
+    /// The settings that a file amounts to.
+    #[must_use]
+    pub fn settings(&self, file: KnockdFile) -> Settings {
         let has_spa = file.doors.iter().any(|door| door.spa.is_some());
         let log_file = file.options.log_file.or_else(|| self.log_file.clone());
         let paths = Paths::default();
@@ -143,7 +131,7 @@ impl AsKnockd {
             },
         };
         add_doors(file.doors, &self.directory, &mut settings);
-        Ok(settings)
+        settings
     }
 }
 
@@ -159,6 +147,7 @@ pub(super) fn add_doors(doors: Vec<FileDoor>, directory: &Path, settings: &mut S
         settings.doors.extend(spa.and_then(|line| spa_door(line, &door.commands)));
         settings.knockd_doors.push(door);
     }
+    settings.doors.sort_by_key(|door| door.name);
 }
 
 /// The door by which enrolled clients run the same commands; none where there is nothing to run.
