@@ -92,6 +92,12 @@ pub struct Status {
     pub failing_closes: FailingCloses,
     /// Enrolled clients.
     pub clients: usize,
+    /// The doors in knockd's manner, in the order of their files.
+    #[serde(default)]
+    pub knockd_doors: Vec<KnockdDoorStatus>,
+    /// What they have open, and will close again, the oldest first.
+    #[serde(default)]
+    pub runs: Vec<RunStatus>,
 }
 
 /// A door.
@@ -121,6 +127,30 @@ pub struct OpeningStatus {
     /// Since when.
     pub since: u64,
     /// For how long still; absent where only somebody's closing ends it.
+    pub left: Option<u64>,
+}
+
+/// A door in knockd's manner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnockdDoorStatus {
+    /// Its name, which others may have too.
+    pub name: String,
+    /// Whether a knock opens it: not where its one-time sequences are used up.
+    pub can_be_knocked: bool,
+    /// What doors of this name have open and will close again.
+    pub open: usize,
+}
+
+/// What a knock opened, and what will be closed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStatus {
+    /// The door's name.
+    pub door: String,
+    /// Who knocked.
+    pub address: String,
+    /// When.
+    pub since: u64,
+    /// For how long still; absent while one of its commands runs, or is to be tried again.
     pub left: Option<u64>,
 }
 

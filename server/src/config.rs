@@ -1,5 +1,7 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
+pub mod dialect;
+pub mod import;
 pub mod knockd;
 pub mod named_files;
 pub mod remark;
@@ -15,13 +17,16 @@ mod weakness;
 
 use std::path::{Path, PathBuf};
 
+use crate::config::dialect::Dialect;
 use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::remark::{Faults, Remark};
 use crate::config::settings::Settings;
 use crate::config::table::Reader;
 use crate::files::{self, FileError};
 
-pub use crate::config::as_knockd::{AsKnockd, KnockdError, interfaces, read as read_knockd};
+pub use crate::config::as_knockd::{
+    AsKnockd, KnockdError, interfaces, read as read_knockd, read_with as read_knockd_with,
+};
 
 /// Where the configuration is unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/knock-spa/knock-spad.toml";
@@ -50,11 +55,26 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, in the dialect that its name tells.
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_as(path, Dialect::of(path))
+    }
+
+    /// Reads a file in this dialect.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load_as(path: &Path, dialect: Dialect) -> Result<Self, ConfigError> {
+        match dialect {
+            Dialect::Native => Self::load_native(path),
+            Dialect::Knockd => as_knockd::load(path),
+        }
+    }
+
+    fn load_native(path: &Path) -> Result<Self, ConfigError> {
         let (text, mode) = files::read_text(path, MAX_FILE_LEN)?;
         Ok(Self::parse(path, &text, mode)?)
     }

@@ -10,9 +10,13 @@ use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
 
 use crate::config::knockd::{self, FileDoor, KnockdFaults, KnockdFile, SpaLine};
 use crate::config::named_files::{NamedFiles, OnDisk};
+use crate::config::remark::{Faults, Remark};
 use crate::config::settings::{
     GuardSettings, Interfaces, Link, Listen, LogSettings, OneTime, Paths, Settings,
 };
+use crate::config::table::escape;
+use crate::config::{Config, ConfigError};
+use crate::files::{Doing, FileError};
 
 /// Around a minute both clocks may be wrong by.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -132,6 +136,44 @@ impl AsKnockd {
         };
         add_doors(file.doors, &self.directory, &mut settings);
         settings
+    }
+}
+
+/// A file in knockd's dialect, as our own commands take it: without what knockd's command line would say. Relative
+/// paths begin in the current directory.
+pub(super) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let mut file = read(path)?;
+    let warnings = std::mem::take(&mut file.warnings);
+    let interface = file.options.interface.clone();
+    let interfaces = interface.as_deref().map_or(Ok(Interfaces::AllButLoopback), |text| {
+        interfaces(text, false).map_err(|name| bad_interface(path, &name))
+    })?;
+    let as_knockd = AsKnockd {
+        directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        config: path.to_owned(),
+        interface: interface.unwrap_or_default(),
+        interfaces,
+        log_file: None,
+        verbose: false,
+        lookup: false,
+        state: Paths::default().state,
+    };
+    Ok(Config { settings: as_knockd.settings(file), warnings })
+}
+
+fn bad_interface(path: &Path, name: &str) -> Faults {
+    let what = format!("{}: Interface: \"{}\" is not an interface's name", path.display(), escape(name));
+    Faults::one(Remark { file: path.to_owned(), line: None, what, hint: None })
+}
+
+impl From<KnockdError> for ConfigError {
+    fn from(error: KnockdError) -> Self {
+        match error {
+            KnockdError::Unreadable { path, error } => {
+                Self::File(FileError::System { doing: Doing::Read, path, error })
+            }
+            KnockdError::Faults(faults) => Self::Faults(faults.faults),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const DEFAULT_MAX_OPEN: Lease = Lease::For(Duration::from_secs(3600));
 /// A program knocks in well under a second; this allows for slow paths.
 const DEFAULT_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where relative paths of a file in knockd's dialect begin: where services are started.
-const BASE: &str = "/";
+pub(super) const BASE: &str = "/";
 /// Attempts are remembered for this long at most.
 const MAX_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(3600);
 

@@ -17,6 +17,8 @@ use crate::config::draft::{DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, 
 use crate::config::settings::GuardStart;
 use crate::config::table::{At, Entry, Given, Reader, Table};
 
+pub(super) use crate::config::native::knock::NAMES as FLAG_NAMES;
+
 /// The most doors: far more than a host has services, few enough for one set of rules handed to the listener.
 const MAX_DOORS: usize = 256;
 /// The most ports of one door: an opening is recorded and closed as a whole.

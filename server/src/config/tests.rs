@@ -337,6 +337,9 @@ fn the_manual_has_every_key() {
         ("[paths]", "[paths]\nx = 1"),
         ("[spa]", "[spa]\nx = 1"),
         ("[guard]", "[guard]\nx = 1"),
+        ("[knockd]", "[knockd]\nx = 1"),
+        ("[[knockd.door]]", "[[knockd.door]]\nname = 'a'\nsequence = ['1']\nx = 1"),
+        ("[log]", "[log]\nx = 1"),
         ("[door.NAME]", "[door.a]\nports = ['tcp/1']\nx = 1"),
         ("Commands", "[door.a]\nports = ['tcp/1']\naction = { start = 'a', x = 1 }"),
     ];
