@@ -114,6 +114,7 @@ impl AsKnockd {
     pub fn settings(&self, file: KnockdFile) -> Settings {
         let has_spa = file.doors.iter().any(|door| door.spa.is_some());
         let log_file = file.options.log_file.or_else(|| self.log_file.clone());
+        let log_file = log_file.filter(|path| !path.as_os_str().is_empty());
         let paths = Paths::default();
         let state = if has_spa { paths.state.clone() } else { self.state.clone() };
         let mut settings = Settings {

@@ -154,13 +154,22 @@ pub(super) struct KnockdCommandsDraft {
 }
 
 impl KnockdCommandsDraft {
-    /// Whether a knock has anything run, or was meant to.
+    /// Whether any knock has something run, or was meant to.
     pub(super) fn run_something(&self) -> bool {
-        match &self.start {
-            Given::Absent => false,
-            Given::Faulty => true,
-            Given::Value(at) => !at.value.is_empty(),
-        }
+        [&self.start, &self.start6].into_iter().any(is_something)
+    }
+
+    /// Whether there is a command that clients could have run, or was meant to be one.
+    pub(super) fn are_for_clients(&self) -> bool {
+        is_something(&self.start)
+    }
+}
+
+fn is_something(command: &Given<String>) -> bool {
+    match command {
+        Given::Absent => false,
+        Given::Faulty => true,
+        Given::Value(at) => !at.value.is_empty(),
     }
 }
 

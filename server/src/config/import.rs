@@ -141,7 +141,8 @@ fn spa_port(doors: &[FileDoor]) -> Option<u16> {
 }
 
 fn log(options: &KnockdOptions, text: &mut Text) {
-    let file = options.log_file.as_ref().map(|path| Path::new(BASE).join(path));
+    let file = options.log_file.as_ref().filter(|path| !path.as_os_str().is_empty());
+    let file = file.map(|path| Path::new(BASE).join(path));
     if file.is_none() && !options.syslog {
         return;
     }

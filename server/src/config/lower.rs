@@ -85,7 +85,8 @@ fn paths(draft: PathsDraft) -> Paths {
 
 /// What `[log]` does not say, the included file may.
 fn log(draft: LogDraft, included: Option<&KnockdOptions>) -> LogSettings {
-    let file = included.and_then(|options| options.log_file.as_ref()).map(|path| Path::new(BASE).join(path));
+    let file = included.and_then(|options| options.log_file.as_ref());
+    let file = file.filter(|path| !path.as_os_str().is_empty()).map(|path| Path::new(BASE).join(path));
     let syslog = included.is_some_and(|options| options.syslog);
     LogSettings {
         file: draft.file.into_value().or(file),

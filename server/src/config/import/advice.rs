@@ -67,9 +67,13 @@ impl Advice {
     }
 }
 
-/// Whether a knock has anything run.
+/// Whether a knock from an IPv4 address, and so a client, has anything run.
 pub(super) fn runs(commands: &KnockdCommands) -> bool {
-    commands.start.as_ref().is_some_and(|line| !line.is_empty())
+    is_something(&commands.start)
+}
+
+fn is_something(line: &Option<String>) -> bool {
+    line.as_ref().is_some_and(|line| !line.is_empty())
 }
 
 /// The name without control characters.
@@ -94,12 +98,13 @@ fn of_knock(knock: &ClassicKnock) -> Vec<String> {
 }
 
 fn of_commands(commands: &KnockdCommands) -> Vec<String> {
-    let Some(start) = commands.start.as_ref().filter(|_| runs(commands)) else {
+    let start = [&commands.start, &commands.start6].into_iter().find(|line| is_something(line));
+    let Some(start) = start.and_then(Option::as_ref) else {
         return vec!["It runs nothing: there is no Start_Command.".into()];
     };
     let change = firewall::change(start);
     let mut remarks = Vec::new();
-    match (change.verb, &commands.stop, commands.stop_after) {
+    match (change.verb, commands.stop.as_ref().or(commands.stop6.as_ref()), commands.stop_after) {
         (Some(Verb::Delete), ..) => remarks.push(
             "It closes what another door opens. A door that closes by itself needs no second sequence.".into(),
         ),

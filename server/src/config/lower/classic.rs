@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TimeLimit, Uses};
 
 use crate::config::draft::KnockDraft;
-use crate::config::knockd::FileOneTime;
+use crate::config::knockd::{FileOneTime, usable_lines};
 use crate::config::named_files::NamedFiles;
 use crate::config::table::{At, Given, Reader};
-use crate::one_time;
 
 /// Complaint about what applies to nothing.
 pub(super) const NO_SEQUENCE: &str = "there is no sequence that it could apply to";
@@ -82,7 +81,7 @@ fn first_of(
         let what = format!("{key}: can't open {} for reading and writing: {error}", path.display());
         reader.fault(*line, what, Some("a file with one sequence in each line, for the daemon alone"));
     });
-    let first = one_time::first(&bytes.ok()?);
+    let first = usable_lines(&bytes.ok()?).next().map(|(_, sequence)| sequence);
     if first.is_none() && !begins_elsewhere {
         let what = format!("{key}: no sequence is left in {}: nothing can be knocked", path.display());
         reader.warn(*line, what, Some("add lines of sequences, and reload"));

@@ -79,7 +79,7 @@ pub(super) fn door(
         reader.fault(line, format!("{HEADER}: neither sequence nor one-time-sequences"), Some(hint));
     }
     if let Given::Value(spa) = &draft.spa
-        && !draft.commands.run_something()
+        && !draft.commands.are_for_clients()
     {
         let what = format!("{HEADER} spa: there is no start command that a client could have run");
         reader.fault(spa.line, what, None);

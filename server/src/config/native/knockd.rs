@@ -7,11 +7,10 @@ use knock_spa_engine::knockd::{Again, MAX_COMMAND_LEN};
 use knock_spa_proto::span::{NotASpan, Span};
 
 use crate::config::draft::{KnockdCommandsDraft, KnockdDoorDraft, KnockdDraft, SpaDraft};
+use crate::config::knockd::MAX_DOORS;
 use crate::config::native::{DOOR_NAME_HINT, MAX_PORTS, PORT_HINT, knock};
 use crate::config::table::{At, Entry, Given, Reader, Table};
 
-/// The most doors: far more than anybody has, and listed in no time.
-const MAX_DOORS: usize = 10_000;
 /// The longest name, in bytes: knockd's limit.
 const MAX_NAME_LEN: usize = 254;
 
