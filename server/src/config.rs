@@ -15,7 +15,7 @@ mod native;
 pub(crate) mod table;
 mod weakness;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::dialect::Dialect;
 use crate::config::named_files::{NamedFiles, OnDisk};
@@ -84,7 +84,7 @@ impl Config {
     /// # Errors
     /// [`Faults`], all of them.
     pub fn parse(file: &Path, text: &str, mode: u32) -> Result<Self, Faults> {
-        Self::parse_with(file, text, mode, &mut OnDisk { base: PathBuf::new() })
+        Self::parse_with(file, text, mode, &mut OnDisk { base: lower::BASE.into() })
     }
 
     /// The same, where the files that the text names are found otherwise.

@@ -164,7 +164,7 @@ fn write_door(door: &FileDoor, advice: &mut Advice, guards: &mut Guards, text: &
     let Some(knock) = &door.door.knock else {
         return;
     };
-    guards.suggest(&door.door, text);
+    guards.suggest(door, text);
     text.header("[[knockd.door]]");
     text.string("name", &advice::plain_name(&door.door.name));
     write_knock(knock, door, text);

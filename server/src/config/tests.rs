@@ -7,6 +7,7 @@ use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 use super::*;
 use crate::config::settings::{GuardStart, Interfaces, Listen, Paths};
 
+mod import;
 mod knockd;
 
 fn parse(text: &str) -> Result<Config, Faults> {

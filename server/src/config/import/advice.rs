@@ -4,7 +4,7 @@ use knock_spa_engine::knockd::{Again, KnockdCommands};
 use knock_spa_proto::knock::{ClassicKnock, TimeLimit};
 use knock_spa_proto::port::Transport;
 
-use crate::config::import::firewall::{self, Verb};
+use crate::config::import::firewall::{self, Change, Verb};
 use crate::config::judgement::{Beginnings, why_guessable};
 use crate::config::knockd::FileDoor;
 use crate::config::table::escape;
@@ -103,30 +103,44 @@ fn of_commands(commands: &KnockdCommands) -> Vec<String> {
         return vec!["It runs nothing: there is no Start_Command.".into()];
     };
     let change = firewall::change(start);
-    let mut remarks = Vec::new();
-    match (change.verb, commands.stop.as_ref().or(commands.stop6.as_ref()), commands.stop_after) {
-        (Some(Verb::Delete), ..) => remarks.push(
+    let mut remarks: Vec<_> = of_closing(commands, &change).into_iter().collect();
+    remarks.extend(of_change(commands, &change));
+    remarks
+}
+
+fn of_closing(commands: &KnockdCommands, change: &Change) -> Option<String> {
+    let stop = commands.stop.as_ref().or(commands.stop6.as_ref());
+    match (change.verb, stop, commands.stop_after) {
+        (Some(Verb::Delete), ..) => Some(
             "It closes what another door opens. A door that closes by itself needs no second sequence.".into(),
         ),
-        (_, None, _) => remarks.push("It never closes: there is no Stop_Command.".into()),
-        (_, Some(_), None) => remarks.push("It never closes: its Cmd_Timeout is negative.".into()),
-        (_, Some(_), Some(_)) if commands.again == Again::Start => remarks.push(
-            "Knocked again while it is open, it closes when the first knock's time is over: again = \"extend\".".into(),
-        ),
-        (_, Some(_), Some(_)) => {}
-    }
-    if change.verb == Some(Verb::Append) {
-        remarks.push(
-            "It puts its rule behind those that are there: where one of them drops or rejects first, it opens nothing; \
-             -I puts it before them."
+        (_, None, _) => Some("It never closes: there is no Stop_Command.".into()),
+        (_, Some(_), None) => Some("It never closes: its Cmd_Timeout is negative.".into()),
+        (_, Some(_), Some(_)) if commands.again == Again::Start => Some(
+            "Knocked again while it is open, it closes when the first knock's time is over: again = \"extend\"."
                 .into(),
-        );
+        ),
+        (_, Some(_), Some(_)) => None,
     }
-    if change.lacks_protocol {
-        remarks.push("iptables refuses --dport without -p tcp or -p udp: this command fails.".into());
-    }
-    if change.is_v4_only && commands.start6.is_none() {
-        remarks.push("For an IPv6 address iptables fails: start6 and stop6 with ip6tables.".into());
-    }
-    remarks
+}
+
+fn of_change(commands: &KnockdCommands, change: &Change) -> impl Iterator<Item = String> {
+    let found = [
+        (
+            change.verb == Some(Verb::Append),
+            "It puts its rule behind those that are there: where one of them drops or rejects first, it opens \
+             nothing; -I puts it before them.",
+        ),
+        (
+            change.is_for_all_ports && change.verb != Some(Verb::Delete),
+            "Its rule names no port, and so opens all of them.",
+        ),
+        (change.lacks_protocol, "iptables refuses --dport without -p tcp or -p udp: this command fails."),
+        (change.needs_knock_add, "Debian has no knock_add: its knock_helper_ipt.sh takes these options."),
+        (
+            change.is_v4_only && commands.start6.is_none(),
+            "For an IPv6 address iptables fails: start6 and stop6 with ip6tables.",
+        ),
+    ];
+    found.into_iter().filter(|(applies, _)| *applies).map(|(_, remark)| remark.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What a command line does to a firewall, where that is plain: iptables and nft, one port or several.
+//! What a command line does to a firewall, where that is plain: iptables, nft, and the script of Debian's knockd.
 
 use std::num::NonZeroU16;
 
@@ -13,6 +13,10 @@ pub(super) struct Change {
     pub ports: Vec<ServicePort>,
     /// Whether it has a port and no protocol, which iptables refuses.
     pub lacks_protocol: bool,
+    /// Whether it accepts packets to whatever port.
+    pub is_for_all_ports: bool,
+    /// Whether it calls a script that Debian's configuration names and Debian does not have.
+    pub needs_knock_add: bool,
     /// Whether it knows IPv4 only.
     pub is_v4_only: bool,
 }
@@ -31,6 +35,10 @@ pub(super) enum Verb {
 /// Ports that are also known by name.
 const NAMES: [(&str, u16); 4] = [("ssh", 22), ("http", 80), ("https", 443), ("smtp", 25)];
 
+/// Debian's script for knockd, and what its configuration calls it.
+const KNOCK_HELPER: &str = "knock_helper_ipt.sh";
+const KNOCK_ADD: &str = "knock_add";
+
 /// What the line does, all its commands together.
 pub(super) fn change(line: &str) -> Change {
     let mut whole = Change::default();
@@ -38,10 +46,16 @@ pub(super) fn change(line: &str) -> Change {
         let words: Vec<_> = command.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
         let program = words.iter().position(|word| is_firewall(word));
         let Some((program, rest)) = program.and_then(|at| words.get(at..)?.split_first()) else { continue };
-        let change = if name_of(program) == "nft" { nft(rest) } else { iptables(program, rest) };
+        let change = match name_of(program) {
+            "nft" => nft(rest),
+            KNOCK_ADD | KNOCK_HELPER => script(program, rest),
+            _ => iptables(program, rest),
+        };
         whole.verb = whole.verb.or(change.verb);
         whole.ports.extend(change.ports);
         whole.lacks_protocol |= change.lacks_protocol;
+        whole.is_for_all_ports |= change.is_for_all_ports;
+        whole.needs_knock_add |= change.needs_knock_add;
         whole.is_v4_only |= change.is_v4_only;
     }
     whole.ports.sort_unstable();
@@ -55,7 +69,9 @@ fn name_of(program: &str) -> &str {
 
 fn is_firewall(word: &str) -> bool {
     let name = name_of(word);
-    name == "nft" || name.starts_with("iptables") || name.starts_with("ip6tables")
+    matches!(name, "nft" | KNOCK_ADD | KNOCK_HELPER)
+        || name.starts_with("iptables")
+        || name.starts_with("ip6tables")
 }
 
 fn iptables(program: &str, words: &[&str]) -> Change {
@@ -72,7 +88,27 @@ fn iptables(program: &str, words: &[&str]) -> Change {
         }
     }
     change.lacks_protocol = ports.is_some() && transport.is_none();
-    change.ports = listed(transport, ports).unwrap_or_default();
+    change.is_for_all_ports = ports.is_none() && words.contains(&"ACCEPT");
+    // A port that everybody knows is one of TCP, where nothing is said.
+    change.ports = listed(transport.or(Some("tcp")), ports).unwrap_or_default();
+    change
+}
+
+fn script(program: &str, words: &[&str]) -> Change {
+    let mut change =
+        Change { needs_knock_add: name_of(program) == KNOCK_ADD, is_v4_only: true, ..Change::default() };
+    let (mut transport, mut port) = ("tcp", None);
+    for (word, next) in words.iter().zip(words.iter().skip(1).chain([&""])) {
+        match *word {
+            "-a" | "--append" => change.verb = Some(Verb::Append),
+            "-i" | "--insert" => change.verb = Some(Verb::Insert),
+            "-x" | "--delete" => change.verb = Some(Verb::Delete),
+            "-p" | "--proto" => transport = next,
+            "-d" | "--dstport" => port = Some(*next),
+            _ => {}
+        }
+    }
+    change.ports = listed(Some(transport), port).unwrap_or_default();
     change
 }
 
@@ -129,6 +165,8 @@ mod tests {
             ("nft add rule inet f i ip saddr %IP% tcp dport 22 accept", Some(Verb::Append), "tcp/22"),
             ("nft add element inet f allowed { %IP% }", Some(Verb::Append), ""),
             ("ufw allow from %IP%", None, ""),
+            ("/usr/local/sbin/knock_add -i -c INPUT -p tcp -d 443 -f %IP%", Some(Verb::Insert), "tcp/443"),
+            ("knock_helper_ipt.sh -f %IP% -d 22 -x", Some(Verb::Delete), "tcp/22"),
             ("", None, ""),
             ("iptables", None, ""),
         ] {
@@ -142,6 +180,9 @@ mod tests {
     fn what_iptables_refuses_is_seen() {
         assert!(change("iptables -A INPUT -s %IP% --dport 22 -j ACCEPT").lacks_protocol);
         assert!(!change("iptables -A INPUT -s %IP% -j ACCEPT").lacks_protocol);
+        assert!(change("iptables -A INPUT -s %IP% -p tcp --syn -j ACCEPT").is_for_all_ports);
+        assert!(!change("iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT").is_for_all_ports);
+        assert!(change("/usr/local/sbin/knock_add -i -d 443").needs_knock_add);
         assert!(change("iptables -A INPUT -s %IP% -j ACCEPT").is_v4_only);
         assert!(!change("ip6tables -A INPUT -s %IP% -j ACCEPT").is_v4_only);
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_proto::port::{ServicePort, Transport};
 use knock_spa_proto::service::ServiceName;
 
@@ -45,10 +44,12 @@ impl Guards {
     }
 
     /// Writes the safer form of a door, as a comment.
-    pub(super) fn suggest(&mut self, door: &KnockdDoor, text: &mut Text) {
-        let Some(start) = door.commands.start.as_ref().filter(|_| advice::runs(&door.commands)) else {
+    pub(super) fn suggest(&mut self, door: &FileDoor, text: &mut Text) {
+        let commands = &door.door.commands;
+        if door.spa.is_some() || !advice::runs(commands) {
             return;
-        };
+        }
+        let Some(start) = &commands.start else { return };
         let change = firewall::change(start);
         if change.verb == Some(Verb::Delete) {
             return;

@@ -68,8 +68,16 @@ impl Text {
     }
 }
 
-/// A text as TOML has it, quoted in whichever way needs the fewest marks.
+/// A text as TOML has it, quoted in whichever way needs the fewest marks. Control characters are never there as such.
 pub(super) fn quoted(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        let escaped = text.chars().map(|character| match character {
+            '"' | '\\' => format!("\\{character}"),
+            control if control.is_control() => format!("\\u{:04X}", u32::from(control)),
+            plain => plain.into(),
+        });
+        return format!("\"{}\"", escaped.collect::<String>());
+    }
     toml::Value::String(text.to_owned()).to_string()
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Files(pub(super) BTreeMap<&'static str, &'static str>);
 
 impl Files {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let path = Path::new("/").join(path);
         let text = self.0.get(path.to_str().unwrap()).ok_or(io::ErrorKind::NotFound)?;
         Ok(text.as_bytes().to_vec())
     }
