@@ -247,3 +247,78 @@ fn what_is_weak_is_told() {
         "[[knockd.door]] sequence: begins with the same 3 steps as door a's",
     );
 }
+
+const OLD: &str = "[options]\nlogfile = log\nusesyslog\ninterface = eth0\npidfile = /p\n\
+    [a]\nsequence = 7,9,8\nstart_command = x\nstop_command = y\nspa = ssh, tcp/22\n\
+    [b]\none_time_sequences = used\nstart_command = x\nstop_command = y\n";
+
+fn including(text: &str) -> Result<Config, Faults> {
+    among([("/old.conf", OLD), ("/used", " 1,2,3\n")], &format!("[knockd]\ninclude = '/old.conf'\n{text}"))
+}
+
+#[test]
+fn doors_of_an_included_file_come_first() {
+    let config = including(SSH).unwrap();
+    let settings = config.settings;
+    let names: Vec<_> = settings.knockd_doors.iter().map(|door| door.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "a"]);
+    let one_time = OneTime { door: Knockable::Knockd(1), file: "/used".into(), begins_elsewhere: false };
+    assert_eq!(settings.one_time, [one_time]);
+    assert_eq!(settings.doors.len(), 1);
+    assert_eq!(
+        settings.log,
+        LogSettings { file: Some("/log".into()), syslog: true, ..LogSettings::default() }
+    );
+    assert_eq!(settings.listen.interfaces, Interfaces::AllButLoopback);
+    let told: Vec<_> = config.warnings.iter().map(|warning| format!("{warning}")).collect();
+    assert!(
+        told[0].starts_with("f:2: [knockd] include: Interface of /old.conf does not count here"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("f:2: [knockd] include: PidFile of /old.conf does not count here"),
+        "{told:?}"
+    );
+    assert!(told[2].starts_with("/old.conf:"), "{told:?}");
+}
+
+#[test]
+fn the_log_of_an_included_file_counts_where_nothing_else_is_said() {
+    let log = |text: &str| including(text).unwrap().settings.log;
+    assert_eq!(
+        log("[log]\nfile = '/x'"),
+        LogSettings { file: Some("/x".into()), syslog: true, ..LogSettings::default() }
+    );
+    assert_eq!(log("[log]\nsyslog = false").syslog, false);
+}
+
+#[test]
+fn faults_of_both_files_are_told_at_once() {
+    let files = [("/old.conf", "[a]\nsequence = 70000\n[b]\nnonsense\n")];
+    let text = "[spa]\nwindow = 'x'\n[knockd]\ninclude = '/old.conf'\n[[knockd.door]]\nname = ''\nsequence = ['1']\n";
+    let faults = among(files, text).unwrap_err().into_vec();
+    let places: Vec<_> =
+        faults.iter().map(|fault| (fault.file.to_str().unwrap(), fault.line.unwrap())).collect();
+    assert_eq!(places, [("/old.conf", 2), ("/old.conf", 3), ("/old.conf", 4), ("f", 2), ("f", 6)]);
+}
+
+#[test]
+fn what_an_included_door_has_no_other_may_have() {
+    let told = |text: &str| including(text).unwrap_err().to_string();
+    let native = told("[door.ssh]\nports = ['tcp/22']");
+    assert!(
+        native.contains("f:3: [door.ssh]: ssh is the name of door a already, in /old.conf, line 6"),
+        "{native}"
+    );
+    assert!(
+        native.contains("f:4: [door.ssh] ports: tcp/22 is listed by door a already, in /old.conf, line 6"),
+        "{native}"
+    );
+    let spa_port =
+        among([("/old.conf", "[x]\nsequence = 1,62201:udp")], "knockd.include = '/old.conf'").unwrap_err();
+    assert_eq!(
+        spa_port.to_string(),
+        "/old.conf:1: section 'x': udp/62201 is where packets are received\n  \
+         choose another port, or another spa-port in [listen]"
+    );
+}
