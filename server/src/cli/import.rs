@@ -28,7 +28,6 @@ fn knockd(file: &Path) -> Result<(), Failure> {
     let path = std::path::absolute(file)
         .map_err(|error| Failure::new(Exit::NoInput, format_args!("{}: {error}", file.display())))?;
     let mut files = OnDisk { base: "/".into() };
-    let unusable = |error: KnockdError| Failure::of_config(ConfigError::from(error));
     for warning in config::read_knockd_with(&mut files, &path).map_err(unusable)?.warnings {
         terminal::note(warning.labelled("warning"));
     }
@@ -40,4 +39,12 @@ fn knockd(file: &Path) -> Result<(), Failure> {
         );
     }
     terminal::say(text)
+}
+
+/// The file is an argument here, and no configuration of ours.
+fn unusable(error: KnockdError) -> Failure {
+    match ConfigError::from(error) {
+        ConfigError::File(error) => error.into(),
+        ConfigError::Faults(faults) => faults.into(),
+    }
 }
