@@ -1,6 +1,7 @@
 //! What the administrator's commands and the daemon say to each other on the control socket: one line of JSON each
 //! way, and each carries its version.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -58,7 +59,7 @@ pub enum Command {
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
     /// To [`Command::Status`].
-    Status(Status),
+    Status(Box<Status>),
     /// It is done.
     Done {
         /// What was done, for a person.

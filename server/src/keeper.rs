@@ -37,6 +37,7 @@ use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
 use crate::io::{clock, notify};
+use crate::knockd_log::{KnockdLog, Line};
 
 use self::backoff::Backoff;
 use self::desk::{Asked, Desk};
@@ -97,12 +98,11 @@ pub enum Stopped {
 pub async fn run<L, B>(source: Source, start: L, begun: B) -> Result<Stopped, RunError>
 where
     L: FnMut() -> io::Result<Started>,
-    B: FnOnce() -> Option<(PathBuf, String)>,
+    B: FnOnce() -> Option<(PathBuf, io::Error)>,
 {
     let mut keeper = Keeper::new(source, start)?;
-    if let Some((path, error)) = begun() {
-        tracing::warn!(event = "no-pid-file", path = %path.display(), error);
-    }
+    let no_pid_file = begun();
+    keeper.tell_begun(no_pid_file);
     keeper.settle();
     keeper.build_wall();
     keeper.start_listener().await;
@@ -128,6 +128,7 @@ struct Keeper<L> {
     ask_again: Backoff,
     jobs: Jobs,
     audit: Audit,
+    log: KnockdLog,
     timer: Timer,
     reload: Signal,
     stop: [Signal; 2],
@@ -145,6 +146,7 @@ enum Happened {
     ReloadWanted,
     StopWanted(Stopped),
     HeartbeatDue,
+    LogCaughtUp,
 }
 
 impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
@@ -184,6 +186,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             ask_again: Backoff::default(),
             jobs: Jobs::default(),
             audit: Audit::default(),
+            log: KnockdLog::open(&plan.settings.log),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -223,6 +226,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             _ = interrupt.recv() => Happened::StopWanted(Stopped::Interrupted),
             () = notify::due(&mut self.heartbeat) => Happened::HeartbeatDue,
             result = self.timer.expired() => Happened::TimeCame(result),
+            () = self.log.ready() => Happened::LogCaughtUp,
             () = wall_touched(&mut self.wall) => Happened::WallTouched,
             (job, ended) = self.jobs.ended() => Happened::Ran(job, ended),
             _ = self.reload.recv() => Happened::ReloadWanted,
@@ -265,7 +269,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 }
             }
             Happened::HeartbeatDue => notify::beat(),
-            Happened::StopWanted(_) => {}
+            Happened::StopWanted(_) | Happened::LogCaughtUp => {}
         }
         Ok(())
     }
@@ -343,8 +347,28 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::SequenceTimeout { door, from, stage } => {
                 self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
             }
-            Report::Counters(counters) => self.listening.handle_counters(counters),
+            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
         }
+    }
+
+    /// Tells the administrator, and whoever reads knockd's log.
+    fn say(&mut self, event: &Event) {
+        if let Event::Knockd(said) = event {
+            self.log.say(&Line::Said(said));
+            if matches!(self.source, Source::Knockd(_)) {
+                return;
+            }
+        }
+        self.audit.say(event, clock::now().boot);
+    }
+
+    /// Tells that everything is there, and that a pid file is not.
+    fn tell_begun(&mut self, no_pid_file: Option<(PathBuf, io::Error)>) {
+        let Source::Knockd(as_knockd) = &self.source else { return };
+        if let Some((file, error)) = &no_pid_file {
+            self.log.say(&Line::PidFileFailed { file, error });
+        }
+        self.log.say(&Line::StartingUp { interface: &as_knockd.interface });
     }
 
     /// Tells of a step of a sequence, where the door has a name that its log's readers know.
@@ -357,8 +381,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             },
             None => return,
         };
-        let event = Event::Knockd(said(name));
-        self.audit.say(&event, clock::now().boot);
+        self.log.say(&Line::Said(&said(name)));
     }
 
     async fn start_listener(&mut self) {
@@ -428,13 +451,13 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Effect::StrikeOut(ticket, knocked) => {
                 let _ = (ticket, knocked);
             }
-            Effect::Say(event) => self.audit.say(&event, clock::now().boot),
+            Effect::Say(event) => self.say(&event),
         }
     }
 
     async fn answer(&mut self, command: &Command) -> Reply {
         let answer = match command {
-            Command::Status => return Reply::Status(self.status()),
+            Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::GuardConfirm => self.confirm_guard(),
@@ -475,11 +498,15 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Reads everything again; where anything is wrong, nothing changes.
     async fn reload(&mut self) -> Result<String, LoadError> {
         notify::reloading();
+        if let Source::Knockd(as_knockd) = &self.source {
+            self.log.say(&Line::Rereading { config: &as_knockd.config });
+        }
         let loaded = Plan::load(&self.source).and_then(|plan| Ok((plan.rules()?, plan)));
         let outcome = match loaded {
             Ok((rules, plan)) => {
                 plan.warn_of_fixed(&self.plan);
                 self.plan = plan;
+                self.log.reopen(&self.plan.settings.log);
                 self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
                 self.settle();
@@ -488,7 +515,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
                 Ok(self.reloaded())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.log.reopen(&self.plan.settings.log);
+                Err(error)
+            }
         };
         if self.listening.is_ready() {
             notify::ready();
@@ -511,6 +541,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.listening.dismiss().await;
         self.admit.handle_stop(clock::now());
         self.settle();
+        self.log.say(&Line::WaitingForCommands);
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::pin!(patience);
         while !self.jobs.is_empty() {
@@ -525,6 +556,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 () = &mut patience => break,
             }
         }
+        self.log.say(&Line::ShuttingDown);
     }
 }
 

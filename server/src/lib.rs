@@ -12,6 +12,7 @@ pub mod guard_mark;
 pub mod io;
 pub mod journal;
 pub mod keeper;
+pub mod knockd_log;
 pub mod listener;
 mod netlink;
 pub mod nft;

@@ -54,7 +54,7 @@ pub(super) fn run_in_background(arguments: &[OsString]) -> ExitCode {
 }
 
 fn said(text: String, status: u8) -> ExitCode {
-    terminal::say(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::from(status))
+    terminal::say(text).map_or(ExitCode::FAILURE, |()| ExitCode::from(status))
 }
 
 fn failed(message: &str) -> ExitCode {
@@ -69,7 +69,7 @@ fn misconfigured(message: &str) -> ExitCode {
 }
 
 fn serve(options: &Options, background: Option<Background>) -> ExitCode {
-    daemon::log_to_stderr(tracing::Level::WARN);
+    daemon::log_to_stderr(if options.debug { tracing::Level::DEBUG } else { tracing::Level::WARN });
     let file = match config::read_knockd(&options.config) {
         Ok(file) => file,
         Err(error) => return misconfigured(&error.in_knockds_words()),
@@ -96,28 +96,22 @@ fn serve(options: &Options, background: Option<Background>) -> ExitCode {
 
 fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Background>) -> ExitCode {
     let Ok(event_loop) = daemon::event_loop() else { return failed("can't make an event loop") };
-    let (verbose, interface) = (as_knockd.verbose, as_knockd.interface.clone());
     let mut pid_file = None;
     let begun = || {
-        if verbose {
-            // Whoever reads it may be gone.
-            drop(terminal::say(format_args!("listening on {interface}...")));
-        }
         background.and_then(|background| {
             background.detach();
             let made = PidFile::write(pid_path);
-            let failure = made.as_ref().err().map(|error| (pid_path.to_owned(), error.to_string()));
-            pid_file = made.ok();
-            failure
+            match made {
+                Ok(made) => pid_file = Some(made),
+                Err(error) => return Some((pid_path.to_owned(), error)),
+            }
+            None
         })
     };
     let ran = event_loop.block_on(keeper::run(Source::Knockd(as_knockd), process::start_listener, begun));
     match ran {
         Ok(stopped) => {
             drop(pid_file);
-            if verbose {
-                drop(terminal::say("closing..."));
-            }
             ExitCode::from(status(stopped))
         }
         Err(RunError::Load(LoadError::Knockd(error))) => misconfigured(&error.in_knockds_words()),

@@ -20,7 +20,7 @@ use crate::config::knockd::{FileDoor, KnockdFile, KnockdOptions};
 use crate::config::lower::BASE;
 use crate::config::named_files::NamedFiles;
 use crate::config::native::FLAG_NAMES;
-use crate::config::settings::{Interfaces, Listen};
+use crate::config::settings::{Interfaces, Link, Listen};
 use crate::config::table::escape;
 use crate::config::{KnockdError, as_knockd};
 
@@ -79,51 +79,56 @@ fn header(path: &Path, text: &mut Text) {
 }
 
 fn listen(file: &KnockdFile, text: &mut Text) {
-    let interface = file.options.interface.as_deref();
-    let spa_port = spa_port(&file.doors);
-    let names = interface.map(|text| as_knockd::interfaces(text, false));
     text.blank();
-    match &names {
-        None => text.comment(
-            "No interface was named, and so knockd listened on eth0, or on what -i said. Here it is all but loopback; \
-             `interfaces = [\"eth0\"]` in [listen] narrows that.",
-        ),
-        Some(Err(name)) => {
-            text.comment(&format!("Interface: \"{}\" is no interface's name: left out.", escape(name)));
-        }
-        Some(Ok(Interfaces::Owning(links))) => {
-            for link in links.iter().filter(|link| link.label != link.name.to_string()) {
-                text.comment(&format!(
-                    "Only the addresses labelled {} counted; here all of this machine do.",
-                    escape(&link.label)
-                ));
-            }
-        }
-        Some(Ok(Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_))) => {
-            text.comment("Interface was any; here it is all but loopback, and their addresses count.");
-        }
-    }
-    let named = match names {
-        Some(Ok(Interfaces::Owning(links))) => links.into_iter().map(|link| link.name.to_string()).collect(),
-        _ => Vec::new(),
-    };
-    if named.is_empty() && spa_port.is_none() {
+    let names = interfaces(file.options.interface.as_deref(), text);
+    let spa_port = spa_port(&file.doors);
+    if names.is_empty() && spa_port.is_none() {
         return;
     }
     text.header("[listen]");
-    if !named.is_empty() {
-        let mut once = Vec::new();
-        named.into_iter().for_each(|name| {
-            if !once.contains(&name) {
-                once.push(name)
-            }
-        });
-        text.list("interfaces", &once);
+    if !names.is_empty() {
+        text.list("interfaces", &names);
     }
     if let Some(port) = spa_port {
         text.comment("The usual port, 62201, is in a sequence, and packets can't arrive there too.");
         text.value("spa-port", port);
     }
+}
+
+/// The interfaces to listen on; without any, all but loopback. Says what is different from knockd.
+fn interfaces(interface: Option<&str>, text: &mut Text) -> Vec<String> {
+    let Some(interface) = interface else {
+        text.comment(
+            "No interface was named, and so knockd listened on eth0, or on what -i said. Here it is all but loopback; \
+             `interfaces = [\"eth0\"]` in [listen] narrows that.",
+        );
+        return Vec::new();
+    };
+    let links = match as_knockd::interfaces(interface, false) {
+        Ok(Interfaces::Owning(links)) => links,
+        Ok(Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_)) => {
+            text.comment("Interface was any; here it is all but loopback, and their addresses count.");
+            return Vec::new();
+        }
+        Err(name) => {
+            text.comment(&format!("Interface: \"{}\" is no interface's name: left out.", escape(&name)));
+            return Vec::new();
+        }
+    };
+    let mut names = Vec::new();
+    for Link { name, label, .. } in links {
+        let name = name.to_string();
+        if label != name {
+            let label = escape(&label);
+            text.comment(&format!(
+                "Only the addresses labelled {label} counted; here all of this machine do."
+            ));
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Another port for packets, where a sequence or a door has the usual one.

@@ -1,6 +1,6 @@
 //! The files that a configuration names, and that are part of what it says.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -33,23 +33,21 @@ pub struct OnDisk {
 impl NamedFiles for OnDisk {
     /// A directory reads as empty, as with knockd.
     fn knockd(&mut self, path: &Path) -> io::Result<(Vec<u8>, u32)> {
-        let file = open(&self.base.join(path), OpenOptions::new().read(true))?;
+        let path = self.base.join(path);
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         let metadata = file.metadata()?;
         let mut bytes = Vec::new();
         if !metadata.is_dir() {
-            file.take(knockd::MAX_FILE_LEN).read_to_end(&mut bytes)?;
+            // One more than allowed tells what is too long from what just fits.
+            file.take(knockd::MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
+        }
+        if u64::try_from(bytes.len()).is_ok_and(|len| len > knockd::MAX_FILE_LEN) {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok((bytes, metadata.mode() & 0o7777))
     }
 
     fn one_time(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = open(&self.base.join(path), OpenOptions::new().read(true).write(true))?;
-        let mut bytes = Vec::new();
-        file.take(one_time::MAX_FILE_LEN).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        one_time::open(&self.base.join(path))
     }
-}
-
-fn open(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
-    how.custom_flags(libc::O_NONBLOCK).open(path)
 }

@@ -104,7 +104,7 @@ impl Namespace {
     }
 
     /// Runs commands of `ip`, one a line.
-    pub(super) fn batch(&self, commands: &str) {
+    pub(crate) fn batch(&self, commands: &str) {
         self.run_command(Command::new("ip").args(["-batch", "-"]), commands);
     }
 
@@ -124,7 +124,7 @@ impl Namespace {
     }
 
     /// Waits until both ends of a cable are up.
-    pub(super) fn await_carrier(&self, interface: &str) {
+    pub(crate) fn await_carrier(&self, interface: &str) {
         let line = format!("ip -oneline link show dev {interface}");
         until(PATIENCE, &format!("a carrier on {interface}"), || self.run(&line).contains("LOWER_UP"));
     }

@@ -4,7 +4,7 @@ use knock_spa_engine::knockd::{Again, KnockdCommands};
 use knock_spa_proto::knock::{ClassicKnock, TimeLimit};
 use knock_spa_proto::port::Transport;
 
-use crate::config::import::firewall::{self, Change, Verb};
+use crate::config::import::firewall::{self, Change, Oddity, Verb};
 use crate::config::judgement::{Beginnings, why_guessable};
 use crate::config::knockd::FileDoor;
 use crate::config::table::escape;
@@ -125,6 +125,7 @@ fn of_closing(commands: &KnockdCommands, change: &Change) -> Option<String> {
 }
 
 fn of_change(commands: &KnockdCommands, change: &Change) -> impl Iterator<Item = String> {
+    let has = |oddity| change.oddities.contains(&oddity);
     let found = [
         (
             change.verb == Some(Verb::Append),
@@ -132,13 +133,13 @@ fn of_change(commands: &KnockdCommands, change: &Change) -> impl Iterator<Item =
              nothing; -I puts it before them.",
         ),
         (
-            change.is_for_all_ports && change.verb != Some(Verb::Delete),
+            has(Oddity::AllPorts) && change.verb != Some(Verb::Delete),
             "Its rule names no port, and so opens all of them.",
         ),
-        (change.lacks_protocol, "iptables refuses --dport without -p tcp or -p udp: this command fails."),
-        (change.needs_knock_add, "Debian has no knock_add: its knock_helper_ipt.sh takes these options."),
+        (has(Oddity::NoProtocol), "iptables refuses --dport without -p tcp or -p udp: this command fails."),
+        (has(Oddity::KnockAdd), "Debian has no knock_add: its knock_helper_ipt.sh takes these options."),
         (
-            change.is_v4_only && commands.start6.is_none(),
+            has(Oddity::Ipv4) && commands.start6.is_none(),
             "For an IPv6 address iptables fails: start6 and stop6 with ip6tables.",
         ),
     ];

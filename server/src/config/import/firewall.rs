@@ -1,5 +1,6 @@
 //! What a command line does to a firewall, where that is plain: iptables, nft, and the script of Debian's knockd.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 
 use knock_spa_proto::port::{ServicePort, Transport};
@@ -11,14 +12,21 @@ pub(super) struct Change {
     pub verb: Option<Verb>,
     /// The ports that the rule names, each by its number.
     pub ports: Vec<ServicePort>,
-    /// Whether it has a port and no protocol, which iptables refuses.
-    pub lacks_protocol: bool,
-    /// Whether it accepts packets to whatever port.
-    pub is_for_all_ports: bool,
-    /// Whether it calls a script that Debian's configuration names and Debian does not have.
-    pub needs_knock_add: bool,
-    /// Whether it knows IPv4 only.
-    pub is_v4_only: bool,
+    /// What may not be meant so.
+    pub oddities: BTreeSet<Oddity>,
+}
+
+/// What may not be meant so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Oddity {
+    /// It accepts packets to whatever port.
+    AllPorts,
+    /// It has a port and no protocol, which iptables refuses.
+    NoProtocol,
+    /// It calls a script that Debian's configuration names and Debian does not have.
+    KnockAdd,
+    /// It knows IPv4 only.
+    Ipv4,
 }
 
 /// What is done with a rule.
@@ -53,10 +61,7 @@ pub(super) fn change(line: &str) -> Change {
         };
         whole.verb = whole.verb.or(change.verb);
         whole.ports.extend(change.ports);
-        whole.lacks_protocol |= change.lacks_protocol;
-        whole.is_for_all_ports |= change.is_for_all_ports;
-        whole.needs_knock_add |= change.needs_knock_add;
-        whole.is_v4_only |= change.is_v4_only;
+        whole.oddities.extend(change.oddities);
     }
     whole.ports.sort_unstable();
     whole.ports.dedup();
@@ -75,7 +80,7 @@ fn is_firewall(word: &str) -> bool {
 }
 
 fn iptables(program: &str, words: &[&str]) -> Change {
-    let mut change = Change { is_v4_only: name_of(program).starts_with("iptables"), ..Change::default() };
+    let mut change = Change::default();
     let (mut transport, mut ports) = (None, None);
     for (word, next) in words.iter().zip(words.iter().skip(1)) {
         match *word {
@@ -87,16 +92,23 @@ fn iptables(program: &str, words: &[&str]) -> Change {
             _ => {}
         }
     }
-    change.lacks_protocol = ports.is_some() && transport.is_none();
-    change.is_for_all_ports = ports.is_none() && words.contains(&"ACCEPT");
+    let oddities = [
+        (ports.is_none() && words.contains(&"ACCEPT"), Oddity::AllPorts),
+        (ports.is_some() && transport.is_none(), Oddity::NoProtocol),
+        (name_of(program).starts_with("iptables"), Oddity::Ipv4),
+    ];
+    change.oddities =
+        oddities.into_iter().filter(|(is_there, _)| *is_there).map(|(_, oddity)| oddity).collect();
     // A port that everybody knows is one of TCP, where nothing is said.
     change.ports = listed(transport.or(Some("tcp")), ports).unwrap_or_default();
     change
 }
 
 fn script(program: &str, words: &[&str]) -> Change {
-    let mut change =
-        Change { needs_knock_add: name_of(program) == KNOCK_ADD, is_v4_only: true, ..Change::default() };
+    let mut change = Change { oddities: [Oddity::Ipv4].into(), ..Change::default() };
+    if name_of(program) == KNOCK_ADD {
+        change.oddities.insert(Oddity::KnockAdd);
+    }
     let (mut transport, mut port) = ("tcp", None);
     for (word, next) in words.iter().zip(words.iter().skip(1).chain([&""])) {
         match *word {
@@ -177,13 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn what_iptables_refuses_is_seen() {
-        assert!(change("iptables -A INPUT -s %IP% --dport 22 -j ACCEPT").lacks_protocol);
-        assert!(!change("iptables -A INPUT -s %IP% -j ACCEPT").lacks_protocol);
-        assert!(change("iptables -A INPUT -s %IP% -p tcp --syn -j ACCEPT").is_for_all_ports);
-        assert!(!change("iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT").is_for_all_ports);
-        assert!(change("/usr/local/sbin/knock_add -i -d 443").needs_knock_add);
-        assert!(change("iptables -A INPUT -s %IP% -j ACCEPT").is_v4_only);
-        assert!(!change("ip6tables -A INPUT -s %IP% -j ACCEPT").is_v4_only);
+    fn oddities_are_seen() {
+        for (line, oddities) in [
+            ("iptables -A INPUT -s %IP% --dport 22 -j ACCEPT", &[Oddity::NoProtocol, Oddity::Ipv4][..]),
+            ("iptables -A INPUT -s %IP% -p tcp --syn -j ACCEPT", &[Oddity::AllPorts, Oddity::Ipv4]),
+            ("ip6tables -A INPUT -s %IP% -j ACCEPT", &[Oddity::AllPorts]),
+            ("iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT", &[Oddity::Ipv4]),
+            ("/usr/local/sbin/knock_add -i -d 443", &[Oddity::KnockAdd, Oddity::Ipv4]),
+            ("knock_helper_ipt.sh -i -d 443", &[Oddity::Ipv4]),
+            ("nft add element inet f allowed { %IP% }", &[]),
+        ] {
+            assert_eq!(change(line).oddities.into_iter().collect::<Vec<_>>(), oddities, "{line}");
+        }
     }
 }

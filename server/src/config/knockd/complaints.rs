@@ -179,7 +179,7 @@ mod tests {
             (Wording::BadName, "config: line 7: bad section name".into()),
             (Wording::Flag("ECE".into()), "config: line 7: unrecognized flag \"ECE\"".into()),
             (
-                Wording::Sequence("a".into(), NotASequence::Port(65536)),
+                Wording::Sequence("a".into(), NotASequence::Port("65536".into())),
                 "config: section a: port 65536 is invalid".into(),
             ),
             (

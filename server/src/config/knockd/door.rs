@@ -161,8 +161,9 @@ impl DoorDraft {
                 SequenceDraft::Steps(At { line, value: reading.sequence })
             }
             Err(wrong) => {
-                let wording = Wording::Sequence(self.name.clone(), wrong);
-                complaints.fault(line, &wording, format!("{place}: {wrong}"), wrong.hint());
+                let hint = wrong.hint();
+                let what = format!("{place}: {}", escape(&wrong.to_string()));
+                complaints.fault(line, &Wording::Sequence(self.name.clone(), wrong), what, hint);
                 SequenceDraft::Faulty
             }
         };

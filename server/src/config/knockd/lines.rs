@@ -12,11 +12,15 @@ pub(crate) struct Line<'b> {
     pub number: usize,
     /// Where it begins, in bytes from the start of the file.
     pub offset: usize,
-    /// All its bytes, the newline among them; at least one.
     raw: &'b [u8],
 }
 
 impl<'b> Line<'b> {
+    /// All its bytes, the newline among them.
+    pub(crate) const fn raw(&self) -> &'b [u8] {
+        self.raw
+    }
+
     /// What knockd takes for the line: without the blanks at both ends, and up to the first zero byte.
     pub(crate) fn text(&self) -> &'b [u8] {
         trim(self.raw.split(|byte| *byte == 0).next().unwrap_or_default())

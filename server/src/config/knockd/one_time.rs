@@ -4,6 +4,7 @@ use knock_spa_proto::knock::Sequence;
 
 use crate::config::knockd::lines::{Line, lines};
 use crate::config::knockd::sequence;
+use crate::config::table::escape;
 
 /// What is in such a file.
 #[derive(Debug, Default)]
@@ -25,7 +26,9 @@ pub(super) fn read(bytes: &[u8]) -> Found {
                 found.remarks.extend(odd.map(|odd| (line.number, odd)));
                 break;
             }
-            Err(wrong) => found.remarks.push((line.number, format!("skipped: {wrong}"))),
+            Err(wrong) => {
+                found.remarks.push((line.number, format!("skipped: {}", escape(&wrong.to_string()))))
+            }
         }
     }
     found

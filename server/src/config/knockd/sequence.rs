@@ -18,10 +18,10 @@ pub(crate) struct Reading {
 }
 
 /// Why a text is no sequence, in knockd's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotASequence {
-    /// A port above 65535.
-    Port(i32),
+    /// A port above 65535, as it is written.
+    Port(String),
     /// Neither TCP nor UDP.
     Protocol,
     /// More than [`Sequence::MAX_LEN`].
@@ -40,7 +40,7 @@ impl fmt::Display for NotASequence {
 
 impl NotASequence {
     /// What would be right.
-    pub(super) const fn hint(self) -> &'static str {
+    pub(super) const fn hint(&self) -> &'static str {
         match self {
             Self::Port(_) => "a port is a number from 1 to 65535",
             Self::Protocol => "write PORT or PORT:tcp for TCP, PORT:udp for UDP",
@@ -78,7 +78,7 @@ fn step(element: &[u8]) -> Result<Step, NotASequence> {
 fn port(text: &[u8]) -> Result<u16, NotASequence> {
     let number = atoi(text);
     let wrapped = if number < 0 { number.rem_euclid(1 << 16) } else { number };
-    u16::try_from(wrapped).map_err(|_| NotASequence::Port(number))
+    u16::try_from(wrapped).map_err(|_| NotASequence::Port(String::from_utf8_lossy(text).into_owned()))
 }
 
 fn transport(text: &[u8]) -> Result<Transport, NotASequence> {
@@ -143,9 +143,9 @@ mod tests {
         let many = |count| vec!["1"; count].join(",");
         assert!(read(many(32).as_bytes()).is_ok());
         for (text, wrong) in [
-            ("65536", NotASequence::Port(65536)),
-            ("1,2147483647", NotASequence::Port(i32::MAX)),
-            ("99999:x", NotASequence::Port(99999)),
+            ("65536", NotASequence::Port("65536".into())),
+            ("1, +99999999999abc :udp", NotASequence::Port(" +99999999999abc ".into())),
+            ("99999:x", NotASequence::Port("99999".into())),
             ("1:x,99999", NotASequence::Protocol),
             ("7000:", NotASequence::Protocol),
             ("1::udp", NotASequence::Protocol),
@@ -154,7 +154,7 @@ mod tests {
             ("1:tcp # x", NotASequence::Protocol),
             (&many(33), NotASequence::TooMany),
             (&format!("{},99999", many(32)), NotASequence::TooMany),
-            (&format!("99999,{}", many(33)), NotASequence::Port(99999)),
+            (&format!("99999,{}", many(33)), NotASequence::Port("99999".into())),
         ] {
             assert_eq!(read(text.as_bytes()), Err(wrong), "{text}");
         }

@@ -107,7 +107,7 @@ fn spares_spa_port(doors: &[DoorDraft], complaints: &mut Complaints) {
             found.then(|| (*line, door.place(DoorKey::Spa)))
         });
         for (line, place) in in_sequence.into_iter().chain(in_spa) {
-            let wording = Wording::Sequence(door.name.clone(), NotASequence::Port(spa_port.into()));
+            let wording = Wording::Sequence(door.name.clone(), NotASequence::Port(spa_port.to_string()));
             let what =
                 format!("{place}: udp/{spa_port} is where the packets of clients with keys are received");
             complaints.fault(line, &wording, what, "choose another port");

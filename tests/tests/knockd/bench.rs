@@ -1,0 +1,88 @@
+//! Many traces at a time, and what is wrong with what came of them.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use knock_spa_tests::knockd::daemon::Daemon;
+use knock_spa_tests::knockd::rig::{Rig, Run};
+use knock_spa_tests::knockd::trace::{Ours, Step, Trace};
+
+/// As many as keep two processors busy: most of a trace's time is spent in waiting.
+const RIGS: usize = 16;
+
+/// Does some work with each item, in several rigs.
+pub fn in_rigs<T: Sync, R: Send>(items: &[T], work: impl Fn(&mut Rig, &T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    let worker = || {
+        let mut rig = Rig::new();
+        while let Some((at, item)) = items.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = work(&mut rig, item);
+            results.lock().expect("nobody panics with it").push((at, result));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..RIGS.min(items.len()) {
+            scope.spawn(worker);
+        }
+    });
+    let mut results = results.into_inner().expect("nobody panics with it");
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs a trace until a run says something.
+pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
+    let mut run = rig.run(trace, daemons);
+    for _ in 0..3 {
+        if run.flaw.is_some() || has_changed(trace) {
+            *rig = Rig::new();
+        }
+        if run.flaw.is_none() {
+            break;
+        }
+        run = rig.run(trace, daemons);
+    }
+    run
+}
+
+/// Whether the rig is another after the trace.
+fn has_changed(trace: &Trace) -> bool {
+    !trace.setup.is_empty() || trace.steps.iter().any(|step| matches!(step, Step::Ip(_)))
+}
+
+/// What is wrong, if anything.
+pub fn complaint(trace: &Trace, run: &Run) -> Option<String> {
+    let mut text = String::new();
+    if let Some(flaw) = &run.flaw {
+        writeln!(text, "It could not be run: {flaw}").expect("a text");
+    }
+    for verdict in &run.verdicts {
+        let judged = verdict.daemon == Daemon::Knockd || !matches!(trace.ours, Ours::Other(_));
+        if let Some(difference) = verdict.expected.difference(&verdict.found).filter(|_| judged) {
+            writeln!(text, "{:?} differs from its model: {difference}", verdict.daemon).expect("a text");
+        }
+    }
+    if let [knockd, ours] = run.verdicts.as_slice()
+        && !matches!(trace.ours, Ours::Other(_))
+        && knockd.expected.difference(&ours.expected).is_none()
+        && let Some(difference) = knockd.found.difference(&ours.found)
+    {
+        writeln!(text, "The daemons differ: {difference}").expect("a text");
+    }
+    (!text.is_empty()).then(|| format!("{text}{}", shown(trace, run)))
+}
+
+fn shown(trace: &Trace, run: &Run) -> String {
+    let mut text = format!("Configuration:\n{}\nSteps:\n", trace.config);
+    for happening in &run.history {
+        writeln!(text, "  {:>6} ms  {}", happening.at - run.history[0].at, happening.what).expect("a text");
+    }
+    for verdict in &run.verdicts {
+        let (daemon, expected, found) = (verdict.daemon, &verdict.expected, &verdict.found);
+        write!(text, "Expected of {daemon:?}:\n{expected}Found:\n{found}").expect("a text");
+    }
+    text
+}
