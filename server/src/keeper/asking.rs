@@ -19,7 +19,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Does what the administrator asks for.
     pub(super) async fn answer(&mut self, command: &Command) -> Reply {
         let answer = match command {
-            Command::Status => return Reply::Status(self.status()),
+            Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::GuardConfirm => self.confirm_guard(),
