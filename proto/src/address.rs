@@ -50,6 +50,26 @@ impl Address {
     }
 }
 
+/// An address as the C library's `inet_ntop(3)` writes it, which differs from [`Address`]'s own spelling for IPv6
+/// addresses that embed an IPv4 one (`::192.0.2.1`): what knockd puts into commands and log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NtopText(pub Address);
+
+impl fmt::Display for NtopText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.ip() {
+            IpAddr::V6(v6) => match v6.segments() {
+                [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
+                    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+                    write!(f, "::{a}.{b}.{c}.{d}")
+                }
+                _ => fmt::Display::fmt(&v6, f),
+            },
+            IpAddr::V4(v4) => fmt::Display::fmt(&v4, f),
+        }
+    }
+}
+
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
         Self::new(ip)
@@ -90,6 +110,8 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
@@ -111,6 +133,22 @@ mod tests {
         }
         for text in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fe80::1", "fd00::1"] {
             assert!(Address::new(text.parse().unwrap()).is_remote_host(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_c_library_s_spelling() {
+        let texts = [
+            "::1",
+            "::",
+            "::192.0.2.1",
+            "::1.0.0.0",
+            "2001:db8::1:0:0:1",
+            "2001:db8:0:1:1:1:1:1",
+            "10.0.0.1",
+        ];
+        for text in texts {
+            assert_eq!(NtopText(text.parse().unwrap()).to_string(), text);
         }
     }
 }

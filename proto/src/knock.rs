@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::address::Address;
 use crate::port::Transport;
+use crate::time::{BootTime, Now};
 
 /// One step of a sequence: a port of a transport. Port 0 is possible, since knockd allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +24,7 @@ impl fmt::Display for Step {
 }
 
 /// The steps that open a door, in order: 1 to 32 of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence(Vec<Step>);
 
 /// A sequence has 1 to [`Sequence::MAX_LEN`] steps.
@@ -95,6 +97,12 @@ impl FlagRule {
         flags.0 & self.required == self.required && flags.0 & self.forbidden == 0
     }
 
+    /// What both rules ask for: it admits everything that either of them does.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self { required: self.required & other.required, forbidden: self.forbidden & other.forbidden }
+    }
+
     /// The bits that must be set.
     #[must_use]
     pub const fn required(self) -> u8 {
@@ -108,20 +116,96 @@ impl FlagRule {
     }
 }
 
+/// Names a door with a classic knock between the two processes: another one for each door, and for each sequence that
+/// a door ever has, so that what was knocked for an old sequence is never taken for a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DoorNumber(pub u32);
+
+/// When an attempt at a sequence is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeLimit {
+    /// So long after its first step.
+    Span(Duration),
+    /// knockd's way: as soon as the wall clock's seconds are so many more than at its first step, whatever fractions
+    /// of a second there were; zero ends it at once.
+    WholeSeconds(u32),
+}
+
+impl TimeLimit {
+    /// When an attempt that began at `start` is over.
+    #[must_use]
+    pub fn end(self, start: Now) -> BootTime {
+        const SECOND: u64 = 1_000_000_000;
+        let span = match self {
+            Self::Span(span) => span,
+            Self::WholeSeconds(seconds) => {
+                let begun = Duration::from_nanos(start.unix.as_nanos() % SECOND);
+                Duration::from_secs(seconds.into()).saturating_sub(begun)
+            }
+        };
+        start.boot.saturating_add(span)
+    }
+}
+
+/// What a hit does that only repeats the step before it, as a SYN does that is sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Repeats {
+    /// It is wrong, as with knockd, and the attempt has failed.
+    #[default]
+    Fail,
+    /// It does not count, unless the step is also the one that is next.
+    Tolerated,
+}
+
+/// How often a sequence opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Uses {
+    /// Whenever it is knocked.
+    #[default]
+    Any,
+    /// Once: then the door has another sequence, or none.
+    Once,
+}
+
 /// A classic knock: what opens a door for whoever sends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClassicKnock {
     /// The steps, in order.
     pub sequence: Sequence,
-    /// The whole sequence arrives within this span of its first step.
-    pub within: Duration,
+    /// The whole sequence arrives before this is over.
+    pub within: TimeLimit,
     /// Which TCP segments count; UDP steps have no flags.
     pub flags: FlagRule,
+    /// The address to knock at, where it is not one of this machine's own.
+    pub target: Option<Address>,
+    /// What repeated hits do.
+    pub repeats: Repeats,
+    /// For so long after it opened for an address, it does not open for that address again; zero is knockd's way.
+    pub cooldown: Duration,
+    /// How often it opens.
+    pub uses: Uses,
+}
+
+impl ClassicKnock {
+    /// The knock that is this sequence, with everything else as plain as can be.
+    #[must_use]
+    pub const fn new(sequence: Sequence, within: TimeLimit, flags: FlagRule) -> Self {
+        Self {
+            sequence,
+            within,
+            flags,
+            target: None,
+            repeats: Repeats::Fail,
+            cooldown: Duration::ZERO,
+            uses: Uses::Any,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::UnixTime;
 
     #[test]
     fn later_mentions_of_a_flag_win() {
@@ -130,5 +214,19 @@ mod tests {
         assert!(!rule.admits(TcpFlags(TcpFlags::SYN | TcpFlags::ACK)));
         assert!(rule.requiring(TcpFlags::ACK).admits(TcpFlags(TcpFlags::SYN | TcpFlags::ACK)));
         assert!(FlagRule::default().admits(TcpFlags(0)));
+    }
+    #[test]
+    fn whole_seconds_end_with_a_second_of_the_wall_clock() {
+        const MILLIS: u64 = 1_000_000;
+        let at = |boot: u64, unix: u64| Now {
+            boot: BootTime::from_nanos(boot * MILLIS),
+            unix: UnixTime::from_nanos(unix * MILLIS),
+        };
+        let end = |limit: TimeLimit, start| limit.end(start).as_nanos() / MILLIS;
+        assert_eq!(end(TimeLimit::WholeSeconds(5), at(100, 7_900)), 100 + 4_100);
+        assert_eq!(end(TimeLimit::WholeSeconds(5), at(100, 7_000)), 100 + 5_000);
+        assert_eq!(end(TimeLimit::WholeSeconds(1), at(100, 7_999)), 101);
+        assert_eq!(end(TimeLimit::WholeSeconds(0), at(100, 7_999)), 100);
+        assert_eq!(end(TimeLimit::Span(Duration::from_secs(5)), at(100, 7_900)), 5_100);
     }
 }

@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod cidr;
 pub mod control;
 pub mod element;
+pub mod getopt;
 pub mod interface;
 pub mod knock;
 pub mod port;

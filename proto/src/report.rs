@@ -9,15 +9,15 @@ use knock_spa_keys::server::ServerKey;
 
 use crate::address::Address;
 use crate::bytes::{Reader, Writer};
+use crate::knock::DoorNumber;
 use crate::refusal::{Refusal, Tally};
-use crate::service::ServiceName;
 use crate::spa::{STATEMENT_LEN, Statement};
 
 /// The length of every report, in bytes.
 pub const REPORT_LEN: usize = 2 + 32 + STATEMENT_LEN + 16 + 2;
 
 /// The version of these records; both processes are one binary, so another version means a foreign writer.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One report of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +41,27 @@ pub enum Report {
     /// A source has completed the sequence of a door.
     Knock {
         /// The door.
-        door: ServiceName,
+        door: DoorNumber,
         /// The source.
         from: Address,
+    },
+    /// A source is so many steps into the sequence of a door; told only where somebody wants to know.
+    Stage {
+        /// The door.
+        door: DoorNumber,
+        /// The source.
+        from: Address,
+        /// Steps done, from 1.
+        stage: u8,
+    },
+    /// An attempt took too long.
+    SequenceTimeout {
+        /// The door.
+        door: DoorNumber,
+        /// The source.
+        from: Address,
+        /// Steps done, from 1.
+        stage: u8,
     },
     /// What was dropped since the listener started, and how many DHs were computed.
     Counters(Counters),
@@ -58,6 +76,8 @@ pub struct Counters {
     pub dh: u64,
     /// Refusals of stages 0 to 5.
     pub refused: Tally,
+    /// Steps and timeouts of classic sequences that were not told, since there were too many.
+    pub untold: u64,
 }
 
 /// Not a report.
@@ -85,14 +105,23 @@ impl Report {
             }
             Self::Knock { door, from } => {
                 fields.put_u8(3);
-                fields.put(&door.to_bytes());
+                fields.put_u32(door.0);
                 fields.put(&from.to_bytes());
+            }
+            Self::Stage { door, from, stage } => {
+                fields.put_u8(5);
+                put_stage(&mut fields, *door, *from, *stage);
+            }
+            Self::SequenceTimeout { door, from, stage } => {
+                fields.put_u8(6);
+                put_stage(&mut fields, *door, *from, *stage);
             }
             Self::Counters(counters) => {
                 fields.put_u8(4);
                 fields.put_u64(counters.received);
                 fields.put_u64(counters.dh);
                 counters.refused.counts().iter().for_each(|count| fields.put_u64(*count));
+                fields.put_u64(counters.untold);
             }
         }
         let mut record = [0; REPORT_LEN];
@@ -122,17 +151,30 @@ impl Report {
                 from_port: fields.u16()?,
             }),
             3 => Some(Self::Knock {
-                door: ServiceName::from_bytes(fields.array()?).ok()?,
+                door: DoorNumber(fields.u32()?),
                 from: Address::from_bytes(fields.array()?),
             }),
             4 => Some(Self::Counters(Counters {
                 received: fields.u64()?,
                 dh: fields.u64()?,
                 refused: read_tally(fields)?,
+                untold: fields.u64()?,
             })),
+            5 => read_stage(fields).map(|(door, from, stage)| Self::Stage { door, from, stage }),
+            6 => read_stage(fields).map(|(door, from, stage)| Self::SequenceTimeout { door, from, stage }),
             _ => None,
         }
     }
+}
+
+fn put_stage(fields: &mut Vec<u8>, door: DoorNumber, from: Address, stage: u8) {
+    fields.put_u32(door.0);
+    fields.put(&from.to_bytes());
+    fields.put_u8(stage);
+}
+
+fn read_stage(fields: &mut Reader<'_>) -> Option<(DoorNumber, Address, u8)> {
+    Some((DoorNumber(fields.u32()?), Address::from_bytes(fields.array()?), fields.u8()?))
 }
 
 fn read_tally(fields: &mut Reader<'_>) -> Option<Tally> {
@@ -159,8 +201,10 @@ mod tests {
         Vec::from([
             Report::Ready { generation: 7 },
             Report::Statement { server, statement, from, from_port: 9 },
-            Report::Knock { door: "ssh".parse().unwrap(), from },
-            Report::Counters(Counters { received: u64::MAX, dh: 3, refused }),
+            Report::Knock { door: DoorNumber(7), from },
+            Report::Stage { door: DoorNumber(8), from, stage: 1 },
+            Report::SequenceTimeout { door: DoorNumber(u32::MAX), from, stage: 32 },
+            Report::Counters(Counters { received: u64::MAX, dh: 3, refused, untold: 4 }),
         ])
     }
 
@@ -175,7 +219,7 @@ mod tests {
     fn other_versions_kinds_and_lengths_are_refused() {
         let record = Report::Ready { generation: 7 }.encode();
         assert_eq!(Report::decode(&record[1..]), Err(NotAReport));
-        for (at, value) in [(0, 2), (1, 9), (REPORT_LEN - 1, 1)] {
+        for (at, value) in [(0, 9), (1, 9), (REPORT_LEN - 1, 1)] {
             let mut changed = record;
             changed[at] = value;
             assert_eq!(Report::decode(&changed), Err(NotAReport));
@@ -184,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_is_total(mut bytes in proptest::collection::vec(any::<u8>(), REPORT_LEN), kind in 0_u8..6) {
+        fn decoding_is_total(mut bytes in proptest::collection::vec(any::<u8>(), REPORT_LEN), kind in 0_u8..8) {
             bytes[0] = VERSION;
             bytes[1] = kind;
             let _ = Report::decode(&bytes);

@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use knock_spa_proto::address::Address;
 use netlink_sys::protocols::NETLINK_ROUTE;
 
+use crate::config::settings::{Interfaces, Link};
+use crate::io::packet_socket;
 use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute};
 
 /// Links come, go, and change (`RTNLGRP_LINK`).
@@ -26,41 +28,94 @@ const IFA_ADDRESS: u16 = 1;
 /// The address of this end (`IFA_LOCAL`).
 const IFA_LOCAL: u16 = 2;
 
+/// The label of an IPv4 address (`IFA_LABEL`).
+const IFA_LABEL: u16 = 3;
+/// Where `struct ifaddrmsg` has the interface's index.
+const INDEX_AT: usize = 4;
+
 /// How often the list is asked for again that changed while it was told.
 const ATTEMPTS: usize = 16;
 
-/// The addresses of this machine, loopback's among them.
-///
-/// # Errors
-/// What the kernel said.
-pub fn own() -> io::Result<BTreeSet<Address>> {
-    let mut socket = Socket::connect(NETLINK_ROUTE, &[])?;
-    let request = Request {
-        kind: GET_ADDRESS,
-        flags: NLM_F_DUMP,
-        head: &[0; ADDRESS_HEAD],
-        attributes: &Attributes::new(),
-    };
-    for _ in 0..ATTEMPTS {
-        let mut own = BTreeSet::new();
-        match socket.dump(&request, |body| own.extend(address(body))) {
-            Ok(()) => return Ok(own),
-            Err(Fault::Changed) => {}
-            Err(Fault::Refused(refused)) => return Err(io::Error::other(refused.to_string())),
-            Err(Fault::Io(error)) => return Err(error),
-            Err(Fault::NoAnswer) => return Err(io::Error::other("the kernel gave no answer")),
-        }
-    }
-    Err(io::Error::other("addresses change faster than they can be read"))
+/// The addresses of this machine, each with the interface that has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses(Vec<Owned>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owned {
+    address: Address,
+    interface: u32,
+    /// For IPv4 only.
+    label: Option<String>,
 }
 
-fn address(body: &[u8]) -> Option<Address> {
-    let attributes = body.get(ADDRESS_HEAD..)?;
-    let bytes = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS))?;
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(Address::from(Ipv4Addr::from(v4)));
+impl Addresses {
+    /// What the kernel says.
+    ///
+    /// # Errors
+    /// What the kernel said instead.
+    pub fn read() -> io::Result<Self> {
+        let mut socket = Socket::connect(NETLINK_ROUTE, &[])?;
+        let request = Request {
+            kind: GET_ADDRESS,
+            flags: NLM_F_DUMP,
+            head: &[0; ADDRESS_HEAD],
+            attributes: &Attributes::new(),
+        };
+        for _ in 0..ATTEMPTS {
+            let mut owned = Vec::new();
+            match socket.dump(&request, |body| owned.extend(Owned::read(body))) {
+                Ok(()) => return Ok(Self(owned)),
+                Err(Fault::Changed) => {}
+                Err(Fault::Refused(refused)) => return Err(io::Error::other(refused.to_string())),
+                Err(Fault::Io(error)) => return Err(error),
+                Err(Fault::NoAnswer) => return Err(io::Error::other("the kernel gave no answer")),
+            }
+        }
+        Err(io::Error::other("addresses change faster than they can be read"))
     }
-    <[u8; 16]>::try_from(bytes).ok().map(|v6| Address::from(Ipv6Addr::from(v6)))
+
+    /// All of them, loopback's among them.
+    #[must_use]
+    pub fn all(&self) -> BTreeSet<Address> {
+        self.0.iter().map(|owned| owned.address).collect()
+    }
+
+    /// Those at which knocks on these interfaces count.
+    #[must_use]
+    pub fn of(&self, interfaces: &Interfaces) -> BTreeSet<Address> {
+        match interfaces {
+            Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_) => self.all(),
+            Interfaces::Owning(links) => links.iter().flat_map(|link| self.of_link(link)).collect(),
+        }
+    }
+
+    fn of_link(&self, link: &Link) -> impl Iterator<Item = Address> {
+        let index = packet_socket::interface_index(link.name.as_str()).ok();
+        let is_bare = link.label == link.name.as_str();
+        self.0.iter().filter_map(move |owned| {
+            let is_ours = match &owned.label {
+                Some(label) => *label == link.label,
+                None => link.ipv6 && is_bare,
+            };
+            (Some(owned.interface) == index && is_ours).then_some(owned.address)
+        })
+    }
+}
+
+impl Owned {
+    /// Reads the body of a message on an address.
+    fn read(body: &[u8]) -> Option<Self> {
+        let interface = u32::from_ne_bytes(*body.get(INDEX_AT..ADDRESS_HEAD)?.first_chunk()?);
+        let attributes = body.get(ADDRESS_HEAD..)?;
+        let bytes = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS))?;
+        if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+            let label = attribute(attributes, IFA_LABEL).unwrap_or_default();
+            let label = String::from_utf8_lossy(label.strip_suffix(b"\0").unwrap_or(label)).into_owned();
+            return Some(Self { address: Ipv4Addr::from(v4).into(), interface, label: Some(label) });
+        }
+        let v6 = <[u8; 16]>::try_from(bytes).ok()?;
+        Some(Self { address: Ipv6Addr::from(v6).into(), interface, label: None })
+    }
 }
 
 /// Word of changes of links and addresses: its descriptor is readable when there was one.

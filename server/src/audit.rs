@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use knock_spa_engine::admit::effect::{Cause, Ended, Event, Next};
+use knock_spa_engine::knockd::Said;
 use knock_spa_engine::rules::Lease;
 use knock_spa_proto::time::BootTime;
 
@@ -61,11 +62,43 @@ fn write(event: &Event) {
             tracing::info!(event = "refused", reason = %refusal, %from, client, count);
         }
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
+        Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
+        Event::NotStruckOut { door } => {
+            tracing::error!(
+                event = "sequence-not-struck-out",
+                door,
+                "its one-time sequence can't be struck out in the file, so it did not open"
+            );
+        }
+        Event::Knockd(said) => write_said(said),
         Event::JournalFailed => {
             tracing::error!(
                 event = "journal-failed",
                 "records can't be written: command doors refuse, the guard goes on from memory"
             );
+        }
+    }
+}
+
+/// What a door in knockd's manner did. Its steps have a log of their own.
+fn write_said(said: &Said) {
+    match said {
+        Said::OpenSesame { door, from } => {
+            tracing::info!(event = "opened", door, address = %from, by = "classic knock");
+        }
+        Said::CommandTimeout { door, from } => {
+            tracing::info!(event = "closed", door, address = %from, cause = "expired");
+        }
+        Said::NonZero { door, status } => tracing::warn!(event = "command-failed", door, status),
+        Said::StartTooLong | Said::StopTooLong => {
+            tracing::error!(event = "command-too-long", "with the address in it; nothing has run");
+        }
+        Said::NotStarted => tracing::error!(event = "command-not-started"),
+        Said::NoMoreSequences { door } => {
+            tracing::warn!(event = "no-more-sequences", door, "nothing opens it until there are more");
+        }
+        Said::Stage { .. } | Said::SequenceTimeout { .. } | Said::Running { .. } => {
+            tracing::trace!(event = "knockd", ?said);
         }
     }
 }

@@ -5,25 +5,34 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use knock_spa_proto::interface::InterfaceName;
-use knock_spa_proto::knock::Step;
+use knock_spa_proto::knock::{FlagRule, Step};
 use knock_spa_proto::port::Transport;
 use knock_spa_proto::spa::PACKET_LEN;
 use socket2::SockFilter;
 
+use crate::config::settings::Interfaces;
 use crate::io::packet_socket::{self, Family};
 
 /// What is worth seeing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interest {
-    /// The UDP port of SPA packets.
-    pub spa_port: u16,
+    /// The UDP port of SPA packets, where any are expected.
+    pub spa_port: Option<u16>,
     /// Every step of every classic knock.
     pub steps: BTreeSet<Step>,
+    /// What every classic knock asks of TCP segments: with `syn`, the segments of other connections never get here.
+    pub flags: FlagRule,
 }
 
 /// Ports of one transport that the filter tells apart one by one. Beyond it every port of the transport passes,
 /// and the listener, which looks again anyway, does the work: a filter has at most 4096 instructions.
 const MAX_PORTS: usize = 900;
+
+/// Ports that are looked at one after the other; of more, half are left out with one comparison.
+const LEAF: usize = 16;
+
+/// Where a TCP header has its control bits (RFC 9293 section 3.1).
+const TCP_FLAGS_AT: u32 = 13;
 
 /// Bytes of a packet that are delivered: all of it.
 const SNAP: u32 = 65_535;
@@ -35,30 +44,37 @@ const UDP_HEADER: u32 = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
     interest: Interest,
-    /// The interfaces by index; `None` stands for all that there are or will be, but loopback.
+    /// The interfaces by index; `None` stands for all that there are or will be.
     indices: Option<Vec<u32>>,
+    /// An interface that is left out where all are meant.
+    except: Option<u32>,
     /// Named interfaces that are not there.
     pub missing: Vec<InterfaceName>,
 }
 
 impl Capture {
-    /// What is needed to see `interest` on `interfaces`, or on every one but loopback.
+    /// What is needed to see `interest` on `interfaces`.
     ///
     /// # Errors
     /// What the system said.
-    pub fn new(interest: Interest, interfaces: Option<&[InterfaceName]>) -> io::Result<Self> {
-        let Some(names) = interfaces else {
-            return Ok(Self { interest, indices: None, missing: Vec::new() });
+    pub fn new(interest: Interest, interfaces: &Interfaces) -> io::Result<Self> {
+        let all =
+            |except| Ok(Self { interest: interest.clone(), indices: None, except, missing: Vec::new() });
+        let names = match interfaces {
+            Interfaces::AllButLoopback => return all(Some(loopback()?)),
+            Interfaces::All => return all(None),
+            Interfaces::Named(names) => names.clone(),
+            Interfaces::Owning(links) => links.iter().map(|link| link.name).collect(),
         };
-        let (mut indices, mut missing) = (Vec::new(), Vec::new());
+        let (mut indices, mut missing) = (BTreeSet::new(), Vec::new());
         for name in names {
             match packet_socket::interface_index(name.as_str()) {
-                Ok(index) => indices.push(index),
-                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => missing.push(*name),
+                Ok(index) => drop(indices.insert(index)),
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => missing.push(name),
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { interest, indices: Some(indices), missing })
+        Ok(Self { interest, indices: Some(indices.into_iter().collect()), except: None, missing })
     }
 
     /// Opens the sockets, of both families.
@@ -66,14 +82,15 @@ impl Capture {
     /// # Errors
     /// What the system said.
     pub fn open(&self) -> io::Result<Vec<OwnedFd>> {
-        let (except, indices) = match &self.indices {
-            Some(indices) => (None, indices.iter().copied().map(Some).collect()),
-            None => (Some(loopback()?), vec![None]),
+        let indices = match &self.indices {
+            Some(indices) => indices.iter().copied().map(Some).collect(),
+            None => vec![None],
         };
         let mut sockets = Vec::new();
         for index in indices {
             for family in Family::ALL {
-                let program = program(&self.interest, family, except);
+                let program = program(&self.interest, family, self.except);
+                let program: Vec<SockFilter> = program.into_iter().map(SockFilter::from).collect();
                 sockets.push(packet_socket::open(family, index, &program)?);
             }
         }
@@ -86,7 +103,7 @@ fn loopback() -> io::Result<u32> {
 }
 
 /// The filter, which begins to count at the IP header.
-fn program(interest: &Interest, family: Family, except_interface: Option<u32>) -> Vec<SockFilter> {
+fn program(interest: &Interest, family: Family, except_interface: Option<u32>) -> Vec<Instruction> {
     let mut program = Program::default();
     program.load_ancillary(libc::SKF_AD_PKTTYPE);
     program.require(u32::from(libc::PACKET_HOST));
@@ -123,14 +140,30 @@ enum PortAt {
     Fixed(u32),
 }
 
+/// One instruction of a classic filter: a code, how far it jumps where its test holds and where not, and an operand.
+#[derive(Clone, Copy)]
+struct Instruction {
+    code: u16,
+    jump_true: u8,
+    jump_false: u8,
+    operand: u32,
+}
+
+impl From<Instruction> for SockFilter {
+    fn from(instruction: Instruction) -> Self {
+        let Instruction { code, jump_true, jump_false, operand } = instruction;
+        Self::new(code, jump_true, jump_false, operand)
+    }
+}
+
 /// Instructions; each test falls through where the packet may still be of interest.
 #[derive(Default)]
-struct Program(Vec<SockFilter>);
+struct Program(Vec<Instruction>);
 
 impl Program {
     fn push(&mut self, code: u32, jump_true: u8, jump_false: u8, operand: u32) {
         let code = u16::try_from(code).unwrap_or_default();
-        self.0.push(SockFilter::new(code, jump_true, jump_false, operand));
+        self.0.push(Instruction { code, jump_true, jump_false, operand });
     }
 
     fn load_ancillary(&mut self, what: i32) {
@@ -187,6 +220,52 @@ impl Program {
         self.verdict(SNAP);
     }
 
+    /// Drops a TCP segment that no knock admits.
+    fn require_flags(&mut self, flags: FlagRule, header: PortAt) {
+        let looked_at = flags.required() | flags.forbidden();
+        if looked_at != 0 {
+            match header {
+                PortAt::BehindIndex => {
+                    self.push(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, 0, 0, TCP_FLAGS_AT)
+                }
+                PortAt::Fixed(header) => self.load_byte(header.saturating_add(TCP_FLAGS_AT)),
+            }
+            self.push(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, looked_at.into());
+            self.require(flags.required().into());
+        }
+    }
+
+    /// Decides on what is for the SPA port, where the port is loaded: only its one length can be good.
+    fn spa(&mut self, port: u16, header: PortAt) {
+        let mut block = Self::default();
+        block.load_transport(header, 4);
+        block.accept(u32::try_from(PACKET_LEN).unwrap_or(u32::MAX).saturating_add(UDP_HEADER));
+        block.verdict(0);
+        let len = u8::try_from(block.0.len()).unwrap_or(u8::MAX);
+        self.push(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, len, port.into());
+        self.0.extend(block.0);
+    }
+
+    /// Decides by the port that is loaded; `ports` are in order.
+    fn ports(&mut self, ports: &[u16]) {
+        let (low, high) = ports.split_at(ports.len() / 2);
+        match high.first() {
+            Some(first) if ports.len() > LEAF => {
+                let mut block = Self::default();
+                block.ports(low);
+                let len = u32::try_from(block.0.len()).unwrap_or(u32::MAX);
+                self.push(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, (*first).into());
+                self.push(libc::BPF_JMP | libc::BPF_JA, 0, 0, len);
+                self.0.extend(block.0);
+                self.ports(high);
+            }
+            Some(_) | None => {
+                ports.iter().for_each(|port| self.accept((*port).into()));
+                self.verdict(0);
+            }
+        }
+    }
+
     /// Looks at the ports, where the protocol number is loaded.
     fn transports(&mut self, interest: &Interest, header: PortAt) {
         let tcp = ports_program(interest, Transport::Tcp, header);
@@ -204,37 +283,23 @@ impl Program {
 /// Decides on a packet of one transport by its destination port.
 fn ports_program(interest: &Interest, transport: Transport, header: PortAt) -> Program {
     let mut program = Program::default();
+    if transport == Transport::Tcp {
+        program.require_flags(interest.flags, header);
+    }
     program.load_transport(header, 2);
-    let ports: Vec<u16> =
-        interest.steps.iter().filter(|step| step.transport == transport).map(|step| step.port).collect();
+    let spa_port = interest.spa_port.filter(|_| transport == Transport::Udp);
+    if let Some(port) = spa_port {
+        program.spa(port, header);
+    }
+    let steps = interest.steps.iter().filter(|step| step.transport == transport);
+    let ports: Vec<u16> = steps.map(|step| step.port).filter(|port| Some(*port) != spa_port).collect();
     if ports.len() > MAX_PORTS {
         program.verdict(SNAP);
-        return program;
+    } else {
+        program.ports(&ports);
     }
-    let is_spa = |port: &&u16| transport == Transport::Udp && **port == interest.spa_port;
-    ports.iter().filter(|port| !is_spa(port)).for_each(|port| program.accept((*port).into()));
-    if transport == Transport::Udp {
-        program.require(interest.spa_port.into());
-        program.load_transport(header, 4);
-        program.accept(u32::try_from(PACKET_LEN).unwrap_or(u32::MAX).saturating_add(UDP_HEADER));
-    }
-    program.verdict(0);
     program
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_fit_into_the_kernel_s_limit() {
-        let steps = |transport| (1..=u16::MAX).step_by(73).map(move |port| Step { transport, port });
-        let steps: BTreeSet<Step> = steps(Transport::Tcp).chain(steps(Transport::Udp)).collect();
-        assert!(steps.len() > 1700);
-        let interest = Interest { spa_port: 62201, steps };
-        for family in Family::ALL {
-            let len = program(&interest, family, Some(1)).len();
-            assert!((1700..=4096).contains(&len), "{len}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ mod failure;
 mod guard;
 mod init;
 mod key;
+mod knockd;
 mod terminal;
 
 use std::ffi::OsString;
@@ -62,6 +63,13 @@ enum Command {
 /// Runs the command line that `arguments` is, the program's name first. The status is 0, 1 where `check` found
 /// something wrong, or one of sysexits(3).
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|word| word == process::BACKGROUND_WORD) {
+        return knockd::run_in_background(arguments.get(1..).unwrap_or_default());
+    }
+    if knockd::is_meant(&arguments) {
+        return knockd::run(&arguments);
+    }
     let done = match Cli::try_parse_from(arguments) {
         Ok(Cli { config, command: Some(command) }) => run_command(command, &config),
         Ok(Cli { command: None, .. }) => terminal::say(Cli::command().render_help()),

@@ -1,9 +1,12 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
+pub mod knockd;
 pub mod remark;
 pub mod settings;
 
+mod as_knockd;
 mod draft;
+mod judgement;
 mod lower;
 mod native;
 pub(crate) mod table;
@@ -15,6 +18,8 @@ use crate::config::remark::{Faults, Remark};
 use crate::config::settings::Settings;
 use crate::config::table::Reader;
 use crate::files::{self, FileError};
+
+pub use crate::config::as_knockd::{AsKnockd, KnockdError, interfaces, read as read_knockd};
 
 /// Where the configuration is unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/knock-spa/knock-spad.toml";

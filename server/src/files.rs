@@ -114,7 +114,11 @@ impl FileError {
         matches!(self, Self::System { error, .. } if error.kind() == io::ErrorKind::NotFound)
     }
 
-    fn while_trying<'path>(doing: Doing, path: &'path Path) -> impl FnOnce(io::Error) -> Self + 'path {
+    /// What became of trying this with a file.
+    pub(crate) fn while_trying<'path>(
+        doing: Doing,
+        path: &'path Path,
+    ) -> impl FnOnce(io::Error) -> Self + 'path {
         move |error| Self::System { doing, path: path.to_owned(), error }
     }
 }
@@ -148,10 +152,25 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<String>, FileErr
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Opens a regular file without waiting, should it be a pipe.
+/// A file of at most `limit` bytes, to be changed in place, and what is in it.
+///
+/// # Errors
+/// [`FileError::System`], [`FileError::NotAFile`] and [`FileError::TooLong`].
+pub fn open_to_change(path: &Path, limit: u64) -> Result<(File, Vec<u8>), FileError> {
+    let (file, _) = open_with(OpenOptions::new().read(true).write(true), path)?;
+    let mut bytes = Vec::new();
+    read_bounded(&file, &mut bytes, path, limit)?;
+    Ok((file, bytes))
+}
+
 fn open(path: &Path) -> Result<(File, u32), FileError> {
+    open_with(OpenOptions::new().read(true), path)
+}
+
+/// Opens a regular file without waiting, should it be a pipe.
+fn open_with(options: &mut OpenOptions, path: &Path) -> Result<(File, u32), FileError> {
     let trying = || FileError::while_trying(Doing::Read, path);
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(trying())?;
+    let file = options.custom_flags(libc::O_NONBLOCK).open(path).map_err(trying())?;
     let metadata = file.metadata().map_err(trying())?;
     if metadata.is_file() {
         Ok((file, metadata.mode() & 0o7777))

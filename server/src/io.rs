@@ -7,4 +7,6 @@ pub mod notify;
 pub mod packet_socket;
 pub mod process;
 pub mod readiness;
+pub mod resolver;
+mod syscalls;
 pub mod timer;

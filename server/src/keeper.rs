@@ -7,39 +7,49 @@ mod backoff;
 mod desk;
 mod jobs;
 mod listening;
+mod numbers;
+mod one_time;
 mod plan;
 mod status;
 mod store;
 mod wall;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
+use knock_spa_engine::admit::effect::{Effect, Ended, Event, JobId, Outcome, Ticket};
 use knock_spa_engine::admit::{Admit, Claim, Restored};
+use knock_spa_engine::knockd::Said;
+use knock_spa_engine::rules::Knockable;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, GuardStatus, Reply};
+use knock_spa_proto::knock::DoorNumber;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::addresses::{self, AddressWatch};
+use crate::addresses::{AddressWatch, Addresses};
 use crate::audit::Audit;
 use crate::capture::Capture;
+use crate::config::settings::Interfaces;
 use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
 use crate::io::{clock, notify};
+use crate::knockd_log::{KnockdLog, Line};
 
 use self::backoff::Backoff;
 use self::desk::{Asked, Desk};
 use self::jobs::Jobs;
 use self::listening::{Heard, Listening};
+use self::numbers::Numbers;
+use self::one_time::OneTimeSequences;
 use self::store::Store;
 use self::wall::Wall;
 
-pub use self::plan::{LoadError, Plan};
+pub use self::plan::{LoadError, Plan, Source};
 
 /// Reports that are taken in a row before their records are made durable together.
 const BATCH: usize = 64;
@@ -72,30 +82,50 @@ impl RunError {
     }
 }
 
+/// What made the daemon stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// SIGTERM.
+    Terminated,
+    /// SIGINT.
+    Interrupted,
+}
+
 /// Runs the daemon until it is told to stop. `start` starts a listener: the product's own is
-/// [`start_listener`](crate::io::process::start_listener).
+/// [`start_listener`](crate::io::process::start_listener). `begun` is called once everything is there that could be
+/// missing; what it gives is a pid file that could not be made, and why.
 ///
 /// # Errors
 /// [`RunError`].
-pub async fn run<L>(config: &Path, start: L) -> Result<(), RunError>
+pub async fn run<L, B>(source: Source, start: L, begun: B) -> Result<Stopped, RunError>
 where
     L: FnMut() -> io::Result<Started>,
+    B: FnOnce() -> Option<(PathBuf, io::Error)>,
 {
-    let mut keeper = Keeper::new(config, start)?;
+    let mut keeper = Keeper::new(source, start)?;
+    let no_pid_file = begun();
+    keeper.tell_begun(no_pid_file);
     keeper.settle();
-    keeper.wall.build(&keeper.plan.settings, keeper.admit.elements(clock::now().boot));
+    keeper.build_wall();
     keeper.start_listener().await;
     keeper.run().await
 }
 
 struct Keeper<L> {
-    config: PathBuf,
+    source: Source,
     plan: Plan,
+    numbers: Numbers,
     admit: Admit,
-    /// Before the store: the control socket goes before the lock does.
-    desk: Desk,
+    /// Before the store: the control socket goes before the lock does. Absent in knockd's manner.
+    desk: Option<Desk>,
     store: Store,
-    wall: Wall,
+    /// Absent in knockd's manner, where no door has it: another instance may.
+    wall: Option<Wall>,
+    one_time: OneTimeSequences,
+    /// Whether a door has another sequence than the listener knows of.
+    sequences_changed: bool,
+    /// The addresses at which knocks count.
+    listened: BTreeSet<Address>,
     listening: Listening<L>,
     address_watch: AddressWatch,
     addresses_changed: Watched,
@@ -103,6 +133,7 @@ struct Keeper<L> {
     ask_again: Backoff,
     jobs: Jobs,
     audit: Audit,
+    log: KnockdLog,
     timer: Timer,
     reload: Signal,
     stop: [Signal; 2],
@@ -118,20 +149,23 @@ enum Happened {
     WallTouched,
     TimeCame(io::Result<()>),
     ReloadWanted,
-    StopWanted,
+    StopWanted(Stopped),
     HeartbeatDue,
+    LogCaughtUp,
 }
 
 impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
-    fn new(config: &Path, start: L) -> Result<Self, RunError> {
-        let plan = Plan::load(config)?;
+    fn new(source: Source, start: L) -> Result<Self, RunError> {
+        let plan = Plan::load_to_start(&source)?;
+        let is_native = matches!(source, Source::Native(_));
         let paths = &plan.settings.paths;
         // The watch comes first, so that no address comes unnoticed.
         let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
         let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
-        let own = addresses::own().map_err(RunError::doing("read this machine's addresses"))?;
-        let (mut store, history) = Store::open(&paths.state)?;
-        let restored = Restored::new(history, plan.rules()?, own, store.boot(), clock::now());
+        let addresses = Addresses::read().map_err(RunError::doing("read this machine's addresses"))?;
+        let (mut store, history) =
+            if is_native { Store::open(&paths.state)? } else { Store::open_or_forget(&paths.state) };
+        let restored = Restored::new(history, plan.rules()?, addresses.all(), store.boot(), clock::now());
         if restored.state_lost {
             tracing::warn!(
                 event = "state-lost",
@@ -139,19 +173,27 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             );
         }
         store.begin(&restored.admit);
+        let desk = is_native.then(|| Desk::open(&paths.runtime)).transpose();
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
+        let mut numbers = Numbers::default();
+        numbers.assign(&plan.settings);
         Ok(Self {
-            config: config.to_owned(),
+            source,
+            numbers,
             admit: restored.admit,
-            desk: Desk::open(&paths.runtime).map_err(RunError::doing("open the control socket"))?,
+            desk: desk.map_err(RunError::doing("open the control socket"))?,
             store,
-            wall: Wall::new(&paths.state),
+            wall: is_native.then(|| Wall::new(&paths.state)),
+            one_time: OneTimeSequences::new(&plan.settings),
+            sequences_changed: false,
+            listened: addresses.of(&plan.settings.listen.interfaces),
             listening: Listening::new(start),
             address_watch,
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
             ask_again: Backoff::default(),
             jobs: Jobs::default(),
             audit: Audit::default(),
+            log: KnockdLog::open(&plan.settings.log),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -160,21 +202,23 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         })
     }
 
-    async fn run(&mut self) -> Result<(), RunError> {
+    async fn run(&mut self) -> Result<Stopped, RunError> {
         loop {
             self.settle();
+            self.renew_sequences().await;
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
                 self.listening.ready_by(),
-                self.wall.backoff().retry_at(),
+                self.wall.as_ref().and_then(|wall| wall.backoff().retry_at()),
                 self.ask_again.retry_at(),
             ];
             let next = next.into_iter().flatten().min();
             self.timer.set(next).map_err(RunError::doing("set a timer"))?;
             let happened = self.happens().await;
-            if matches!(happened, Happened::StopWanted) {
-                return self.wind_up().await;
+            if let Happened::StopWanted(stopped) = happened {
+                self.wind_up().await;
+                return Ok(stopped);
             }
             self.handle(happened).await?;
         }
@@ -186,14 +230,15 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let address_watch = &mut self.address_watch;
         tokio::select! {
             biased;
-            _ = terminate.recv() => Happened::StopWanted,
-            _ = interrupt.recv() => Happened::StopWanted,
+            _ = terminate.recv() => Happened::StopWanted(Stopped::Terminated),
+            _ = interrupt.recv() => Happened::StopWanted(Stopped::Interrupted),
             () = notify::due(&mut self.heartbeat) => Happened::HeartbeatDue,
             result = self.timer.expired() => Happened::TimeCame(result),
-            () = self.wall.touched() => Happened::WallTouched,
+            () = self.log.ready() => Happened::LogCaughtUp,
+            () = wall_touched(&mut self.wall) => Happened::WallTouched,
             (job, ended) = self.jobs.ended() => Happened::Ran(job, ended),
             _ = self.reload.recv() => Happened::ReloadWanted,
-            Some(asked) = self.desk.next() => Happened::Asked(asked),
+            asked = next_asked(&mut self.desk) => Happened::Asked(asked),
             result = self.addresses_changed.read(|_| match address_watch.changed()? {
                 true => Ok(()),
                 false => Err(io::ErrorKind::WouldBlock.into()),
@@ -218,7 +263,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::WallTouched => {
                 let now = clock::now().boot;
-                self.wall.handle_touched(&self.plan.settings, self.admit.elements(now), now);
+                if let Some(wall) = &mut self.wall {
+                    wall.handle_touched(&self.plan.settings, self.admit.elements(now), now);
+                }
             }
             Happened::TimeCame(result) => {
                 result.map_err(RunError::doing("wait for a timer"))?;
@@ -230,7 +277,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 }
             }
             Happened::HeartbeatDue => notify::beat(),
-            Happened::StopWanted => {}
+            Happened::StopWanted(_) | Happened::LogCaughtUp => {}
         }
         Ok(())
     }
@@ -238,10 +285,16 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Links come and go more often than addresses do; only sockets on named interfaces care about links.
     async fn handle_addresses(&mut self) {
         self.ask_again.begin();
-        match addresses::own() {
-            Ok(own) if own == *self.admit.own() && self.plan.settings.listen.interfaces.is_none() => {}
-            Ok(own) => {
-                self.admit.handle_own(own);
+        let interfaces = &self.plan.settings.listen.interfaces;
+        match Addresses::read() {
+            Ok(addresses) => {
+                let (all, listened) = (addresses.all(), addresses.of(interfaces));
+                let is_old = all == *self.admit.own() && listened == self.listened;
+                if is_old && matches!(interfaces, Interfaces::All | Interfaces::AllButLoopback) {
+                    return;
+                }
+                self.admit.handle_own(all);
+                self.listened = listened;
                 self.hand_over().await;
             }
             Err(error) => {
@@ -262,8 +315,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             self.handle_addresses().await;
             self.hand_over().await;
         }
-        if self.wall.backoff().is_due(now.boot) {
-            self.wall.build(&self.plan.settings, self.admit.elements(now.boot));
+        if self.wall.as_ref().is_some_and(|wall| wall.backoff().is_due(now.boot)) {
+            self.build_wall();
         }
     }
 
@@ -290,8 +343,53 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::Statement { server, statement, from, from_port: _ } => {
                 self.admit.handle_claim(&Claim { server, statement, from }, now);
             }
-            Report::Knock { door, from } => self.admit.handle_knock(door, from, now),
-            Report::Counters(counters) => self.listening.handle_counters(counters),
+            // What was knocked for by an old number is not what that number's door is now.
+            Report::Knock { door, from } => {
+                if let Some(knocked) = self.numbers.door(door) {
+                    self.admit.handle_knock(knocked, from, now);
+                }
+            }
+            Report::Stage { door, from, stage } => {
+                self.tell(door, |door| Said::Stage { door, from, stage });
+            }
+            Report::SequenceTimeout { door, from, stage } => {
+                self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
+            }
+            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
+        }
+    }
+
+    /// Tells the administrator, and whoever reads knockd's log.
+    fn say(&mut self, event: &Event) {
+        if let Event::Knockd(said) = event {
+            self.log.say(&Line::Said(said));
+            if matches!(self.source, Source::Knockd(_)) {
+                return;
+            }
+        }
+        self.audit.say(event, clock::now().boot);
+    }
+
+    /// Tells that everything is there, and that a pid file is not.
+    fn tell_begun(&mut self, no_pid_file: Option<(PathBuf, io::Error)>) {
+        let Source::Knockd(as_knockd) = &self.source else { return };
+        if let Some((file, error)) = &no_pid_file {
+            self.log.say(&Line::PidFileFailed { file, error });
+        }
+        self.log.say(&Line::StartingUp { interface: &as_knockd.interface });
+    }
+
+    /// Tells of a step of a sequence, where the door has a name that its log's readers know.
+    fn tell(&mut self, door: DoorNumber, said: impl FnOnce(String) -> Said) {
+        let Some(name) = self.numbers.door(door).and_then(|knocked| self.name_of(knocked)) else { return };
+        // In the order of what it comes between.
+        self.admit.say_in_knockds_words(said(name));
+    }
+
+    fn name_of(&self, knocked: Knockable) -> Option<String> {
+        match knocked {
+            Knockable::Door(name) => Some(name.to_string()),
+            Knockable::Knockd(place) => Some(self.plan.settings.knockd_doors.get(place)?.name.clone()),
         }
     }
 
@@ -307,9 +405,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             return;
         }
         let now = clock::now().boot;
-        let interfaces = self.plan.settings.listen.interfaces.as_deref();
-        let own: Vec<Address> = self.admit.own().iter().copied().collect();
-        let orders = self.plan.orders(self.listening.next_generation(), own);
+        let interfaces = &self.plan.settings.listen.interfaces;
+        let own: Vec<Address> = self.listened.iter().copied().collect();
+        let doors = self.numbers.doors().to_vec();
+        let orders = self.plan.orders(self.listening.next_generation(), own, doors);
         let handed = match Capture::new(self.plan.interest(), interfaces) {
             Ok(capture) => self.listening.hand_over(&orders, capture, now).await,
             Err(error) => Err(error),
@@ -348,18 +447,44 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Effect::Note(record) => self.store.append(&record),
             Effect::Open(elements) => {
-                if !self.wall.open(&elements) {
-                    self.wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
+                if self.wall.as_mut().is_some_and(|wall| !wall.open(&elements)) {
+                    self.build_wall();
                 }
             }
             Effect::Close(elements) => {
-                if !self.wall.close(&elements) {
-                    self.wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
+                if self.wall.as_mut().is_some_and(|wall| !wall.close(&elements)) {
+                    self.build_wall();
                 }
             }
             Effect::Run(job) => self.jobs.push(job),
-            Effect::Say(event) => self.audit.say(&event, clock::now().boot),
+            Effect::StrikeOut(ticket, knocked) => {
+                let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);
+                self.numbers.retire(knocked);
+                self.sequences_changed = true;
+                self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), clock::now());
+                if struck.is_ok() && self.plan.settings.knock_mut(knocked).is_none_or(|knock| knock.is_none())
+                {
+                    let door = self.name_of(knocked).unwrap_or_default();
+                    self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
+                }
+            }
+            Effect::Say(event) => self.say(&event),
         }
+    }
+
+    /// Has the listener watch for the sequences that are good now.
+    async fn renew_sequences(&mut self) {
+        if !std::mem::take(&mut self.sequences_changed) {
+            return;
+        }
+        match self.plan.rules() {
+            Ok(rules) => self.admit.handle_rules(rules, clock::now()),
+            // Nothing but sequences has changed.
+            Err(error) => tracing::error!(event = "sequences-failed", %error),
+        }
+        self.numbers.assign(&self.plan.settings);
+        self.hand_over().await;
+        self.settle();
     }
 
     async fn answer(&mut self, command: &Command) -> Reply {
@@ -367,14 +492,24 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Status => return Reply::Status(self.status()),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
-            Command::GuardConfirm => {
-                self.wall.confirm(&self.plan.settings, self.admit.elements(clock::now().boot))
-            }
-            Command::GuardRemove => self.wall.remove(),
+            Command::GuardConfirm => self.confirm_guard(),
+            Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
         };
         match answer {
             Ok(what) => Reply::Done { what },
             Err(why) => Reply::Failed { why },
+        }
+    }
+
+    fn confirm_guard(&mut self) -> Result<String, String> {
+        let Some(wall) = &mut self.wall else { return Err(NO_GUARD.into()) };
+        wall.confirm(&self.plan.settings, self.admit.elements(clock::now().boot))
+    }
+
+    /// Makes the guard what it should be.
+    fn build_wall(&mut self) {
+        if let Some(wall) = &mut self.wall {
+            wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
         }
     }
 
@@ -395,19 +530,28 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Reads everything again; where anything is wrong, nothing changes.
     async fn reload(&mut self) -> Result<String, LoadError> {
         notify::reloading();
-        let loaded = Plan::load(&self.config).and_then(|plan| Ok((plan.rules()?, plan)));
+        if let Source::Knockd(as_knockd) = &self.source {
+            self.log.say(&Line::Rereading { config: &as_knockd.config });
+        }
+        let loaded = Plan::load(&self.source).and_then(|plan| Ok((plan.rules()?, plan)));
         let outcome = match loaded {
             Ok((rules, plan)) => {
                 plan.warn_of_fixed(&self.plan);
                 self.plan = plan;
+                self.log.reopen(&self.plan.settings.log);
+                self.one_time = OneTimeSequences::new(&self.plan.settings);
+                self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
                 self.settle();
-                self.wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
+                self.build_wall();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
                 Ok(self.reloaded())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.log.reopen(&self.plan.settings.log);
+                Err(error)
+            }
         };
         if self.listening.is_ready() {
             notify::ready();
@@ -417,7 +561,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     fn reloaded(&self) -> String {
         let done = "the configuration and the clients are read again";
-        match self.wall.status() {
+        match self.wall.as_ref().map_or(GuardStatus::NotNeeded, Wall::status) {
             GuardStatus::Failed { why } => format!("{done}; but the guard can't be built: {why}"),
             GuardStatus::NotNeeded | GuardStatus::Down { .. } | GuardStatus::Up { .. } => done.into(),
         }
@@ -425,11 +569,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     /// Stops: openings by command are closed, since nobody would close them later; the guard stays, and the kernel
     /// closes what it opened.
-    async fn wind_up(&mut self) -> Result<(), RunError> {
+    async fn wind_up(&mut self) {
         notify::stopping();
         self.listening.dismiss().await;
         self.admit.handle_stop(clock::now());
         self.settle();
+        self.log.say(&Line::WaitingForCommands);
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::pin!(patience);
         while !self.jobs.is_empty() {
@@ -438,12 +583,31 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
                     self.settle();
                 }
-                Some(asked) = self.desk.next() => {
+                asked = next_asked(&mut self.desk) => {
                     asked.answer(Reply::Failed { why: "the daemon is stopping".into() });
                 }
                 () = &mut patience => break,
             }
         }
-        Ok(())
+        self.log.say(&Line::ShuttingDown);
     }
+}
+
+/// Why a command about the guard is refused in knockd's manner.
+const NO_GUARD: &str = "there is no guard here";
+
+async fn wall_touched(wall: &mut Option<Wall>) {
+    match wall {
+        Some(wall) => wall.touched().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_asked(desk: &mut Option<Desk>) -> Asked {
+    if let Some(desk) = desk
+        && let Some(asked) = desk.next().await
+    {
+        return asked;
+    }
+    std::future::pending().await
 }

@@ -44,6 +44,7 @@ pub async fn run(end: OwnedFd) -> io::Result<()> {
         told: Counters::default(),
         told_at: BootTime::ZERO,
         timer: Timer::new()?,
+        attempts: Timer::new()?,
     };
     listener.run().await
 }
@@ -67,7 +68,10 @@ struct Listener {
     packet: Vec<u8>,
     told: Counters,
     told_at: BootTime,
+    /// When counters are told.
     timer: Timer,
+    /// When an attempt at a sequence has taken too long.
+    attempts: Timer,
 }
 
 enum Wake {
@@ -75,6 +79,8 @@ enum Wake {
     Orders(io::Result<Option<HandOver>>),
     /// It is time to tell the counters.
     Counters(io::Result<()>),
+    /// An attempt at a sequence has taken too long.
+    Attempts(io::Result<()>),
     /// Packets were read, or a socket failed.
     Packets(io::Result<()>),
     /// There is nothing cheaper to do than a DH.
@@ -85,11 +91,16 @@ impl Listener {
     async fn run(&mut self) -> io::Result<()> {
         loop {
             self.report().await?;
+            self.attempts.set(self.watch.poll_timeout())?;
             match self.wake().await {
                 Wake::Orders(Ok(Some(hand_over))) => self.obey(hand_over)?,
                 Wake::Orders(Ok(None)) => return Ok(()),
                 Wake::Orders(Err(error)) => return Err(error),
                 Wake::Counters(result) => result?,
+                Wake::Attempts(result) => {
+                    result?;
+                    self.watch.handle_timeout(clock::now());
+                }
                 // A flood of cheap packets does not starve those that wait for their DH: each batch is followed by one.
                 Wake::Packets(result) => {
                     result?;
@@ -107,6 +118,7 @@ impl Listener {
             biased;
             orders = self.channel.receive_hand_over() => Wake::Orders(orders),
             result = self.timer.expired() => Wake::Counters(result),
+            result = self.attempts.expired() => Wake::Attempts(result),
             result = poll_fn(|context| poll_packets(watch, sockets, packet, context)) => Wake::Packets(result),
             () = std::future::ready(()), if has_work => Wake::Work,
         }

@@ -1,4 +1,5 @@
-//! The manual pages have every command and option that the programs have, and no others.
+//! The manual pages have every command, option and directive that the programs have, and no others; and the list of
+//! differences from knockd names tests that there are.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -104,4 +105,97 @@ fn a_gap_in_a_manual_is_seen() {
         assert!(good.contains(from), "{from}");
         assert_eq!(faults(&good.replace(from, to), &commands), [fault]);
     }
+}
+
+/// The directives of knockd, and those that we add.
+const DIRECTIVES: [&str; 21] = [
+    "UseSyslog",
+    "LogFile",
+    "PidFile",
+    "Interface",
+    "Sequence",
+    "One_Time_Sequences",
+    "Seq_Timeout",
+    "Timeout",
+    "TCPFlags",
+    "Target",
+    "Start_Command",
+    "Command",
+    "Stop_Command",
+    "Cmd_Timeout",
+    "Start_Command_6",
+    "Command_6",
+    "Stop_Command_6",
+    "Refresh",
+    "Tolerate_Repeats",
+    "Seq_Cooldown",
+    "SPA",
+];
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_directive_of_knockd_is_described() {
+    let manual = manual("knockd.conf.5.md");
+    let before = |line: &str| line.split_once(": ").map_or(line, |(names, _)| names).to_owned();
+    let bullets: Vec<_> = manual.lines().filter(|line| line.starts_with("- `")).map(before).collect();
+    let name = |word: &str| word.split(' ').next().unwrap().to_owned();
+    let described: BTreeSet<_> = bullets.iter().flat_map(|names| quoted(names)).map(name).collect();
+    let described: BTreeSet<_> =
+        described.iter().map(String::as_str).filter(|name| DIRECTIVES.contains(name)).collect();
+    assert_eq!(described, BTreeSet::from(DIRECTIVES));
+}
+
+/// The option of one letter and the long one, as they are called for help and in the table.
+fn pairs<'l>(lines: impl Iterator<Item = &'l str>) -> BTreeSet<(String, String)> {
+    let pair = |line: &str| {
+        let (short, rest) = line.split_once(", --")?;
+        let end = rest.find(|c: char| c != '-' && !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        Some((short.trim_matches([' ', '|', '`']).to_owned(), rest[..end].to_owned()))
+    };
+    lines.filter_map(|line| pair(&line.replace("`, `", ", "))).collect()
+}
+
+#[test]
+fn every_option_of_knockd_is_described() {
+    let help = Command::new("knockd").arg("-h").output().expect("knockd is installed").stdout;
+    let theirs = pairs(String::from_utf8(help).unwrap().lines());
+    assert_eq!(theirs.len(), 11, "{theirs:?}");
+    let manual = manual("knock-spad.8.md");
+    let section = manual.split_once("\n## AS KNOCKD\n").unwrap().1.split("\n## ").next().unwrap();
+    assert_eq!(pairs(section.lines().filter(|line| line.starts_with("| `-"))), theirs);
+}
+
+/// Whether a test of this name is anywhere in Rust below a directory.
+fn has_test(directory: &Path, name: &str) -> bool {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.file_name().is_some_and(|name| name != "target")).any(|path| {
+        if path.is_dir() {
+            return has_test(&path, name);
+        }
+        let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+        is_rust && fs::read_to_string(&path).unwrap().contains(&format!("fn {name}("))
+    })
+}
+
+#[test]
+fn the_differences_from_knockd_are_tested_as_they_say() {
+    let text = manual("knockd-compat.md");
+    let mut ids = BTreeSet::new();
+    for row in text.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [id, .., tests] = cells.as_slice() else { panic!("{row}") };
+        assert!(cells.len() == 5 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+        assert!(ids.insert(*id), "{id} stands twice");
+        for test in quoted(tests) {
+            let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+            let is_there =
+                ["proto", "server", "tests"].iter().any(|folder| has_test(&top.join(folder), test));
+            assert!(is_there, "{id}: there is no test {test}");
+        }
+    }
+    assert!(ids.len() > 30, "only {} rows", ids.len());
 }

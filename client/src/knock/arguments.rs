@@ -1,10 +1,9 @@
-//! The command line of a classic knock, read as GNU's `getopt_long(3)` reads it: options may follow words, long
-//! names may be shortened, the last of a repeated option wins, and `--` ends the options.
+//! The command line of a classic knock.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use knock_spa_proto::getopt::{self, Getopt, Item, Known};
 use knock_spa_proto::port::Transport;
 
 use crate::family::Family;
@@ -56,14 +55,8 @@ pub(super) enum PortText {
 /// Why a command line makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Wrong {
-    #[error("unknown option {0}")]
-    Unknown(String),
-    #[error("option {0} could mean several")]
-    Ambiguous(String),
-    #[error("option {0} needs a value")]
-    NoValue(String),
-    #[error("option {0} takes no value")]
-    NeedlessValue(String),
+    #[error(transparent)]
+    Option(#[from] getopt::Wrong),
     #[error("the delay is a number of milliseconds, not {0}")]
     Delay(String),
     #[error("an argument is not text")]
@@ -72,15 +65,15 @@ pub(super) enum Wrong {
     TooFew,
 }
 
-/// The options, by their short and long names.
-const OPTIONS: [(char, &str); 7] = [
-    ('u', "udp"),
-    ('d', "delay"),
-    ('4', "ipv4"),
-    ('6', "ipv6"),
-    ('v', "verbose"),
-    ('V', "version"),
-    ('h', "help"),
+/// The classic client's options.
+const KNOWN: [Known; 7] = [
+    Known { letter: 'u', long: "udp", has_value: false },
+    Known { letter: 'd', long: "delay", has_value: true },
+    Known { letter: '4', long: "ipv4", has_value: false },
+    Known { letter: '6', long: "ipv6", has_value: false },
+    Known { letter: 'v', long: "verbose", has_value: false },
+    Known { letter: 'V', long: "version", has_value: false },
+    Known { letter: 'h', long: "help", has_value: false },
 ];
 
 #[derive(Default)]
@@ -95,23 +88,13 @@ struct Reading {
 impl Command {
     /// Reads the words after the program's name.
     pub(super) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, Wrong> {
-        let words: Result<VecDeque<String>, _> = words.map(OsString::into_string).collect();
-        let mut words = words.map_err(|_| Wrong::NotText)?;
+        let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
         let mut reading = Reading::default();
-        while let Some(word) = words.pop_front() {
-            let at_once = if word == "--" {
-                reading.words.extend(words.drain(..));
-                None
-            } else if let Some(long) = word.strip_prefix("--") {
-                reading.take_long(&word, long, &mut words)?
-            } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
-                reading.take_cluster(letters, &mut words)?
-            } else {
-                reading.words.push(word);
-                None
-            };
-            if let Some(command) = at_once {
-                return Ok(command);
+        for item in Getopt::new(&KNOWN, words.map_err(|_| Wrong::NotText)?) {
+            match item? {
+                Item::Flag('V') => return Ok(Self::Version),
+                Item::Flag('h') => return Ok(Self::Help),
+                item => reading.take(item)?,
             }
         }
         reading.finish().map(Self::Knock)
@@ -119,59 +102,18 @@ impl Command {
 }
 
 impl Reading {
-    /// `--delay=5`, `--delay 5` or an unambiguous beginning.
-    fn take_long(
-        &mut self,
-        word: &str,
-        long: &str,
-        words: &mut VecDeque<String>,
-    ) -> Result<Option<Command>, Wrong> {
-        let (name, value) = match long.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (long, None),
-        };
-        let letter = letter_of(name).map_err(|wrong| wrong(word.to_owned()))?;
-        match (letter, value) {
-            ('d', None) => self.take('d', words.pop_front(), word),
-            ('d', value) => self.take('d', value, word),
-            (_, Some(_)) => Err(Wrong::NeedlessValue(word.to_owned())),
-            (letter, None) => self.take(letter, None, word),
+    fn take(&mut self, item: Item) -> Result<(), Wrong> {
+        match item {
+            Item::Flag('u') => self.udp = true,
+            Item::Flag('4') => self.family = Some(Family::V4),
+            Item::Flag('6') => self.family = Some(Family::V6),
+            Item::Flag('v') => self.verbose = true,
+            Item::Setting('d', value) => self.delay = delay(value)?,
+            Item::Word(word) => self.words.push(word),
+            // There are no others.
+            Item::Flag(_) | Item::Setting(..) => {}
         }
-    }
-
-    /// `-uv`, `-d5` or `-d 5`.
-    fn take_cluster(
-        &mut self,
-        letters: &str,
-        words: &mut VecDeque<String>,
-    ) -> Result<Option<Command>, Wrong> {
-        let mut rest = letters.chars();
-        while let Some(letter) = rest.next() {
-            let option = format!("-{letter}");
-            if letter == 'd' {
-                let value = Some(rest.as_str().to_owned()).filter(|value| !value.is_empty());
-                return self.take('d', value.or_else(|| words.pop_front()), &option);
-            }
-            if let Some(command) = self.take(letter, None, &option)? {
-                return Ok(Some(command));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes one option; the command, where it is one that acts at once.
-    fn take(&mut self, letter: char, value: Option<String>, option: &str) -> Result<Option<Command>, Wrong> {
-        match letter {
-            'u' => self.udp = true,
-            '4' => self.family = Some(Family::V4),
-            '6' => self.family = Some(Family::V6),
-            'v' => self.verbose = true,
-            'V' => return Ok(Some(Command::Version)),
-            'h' => return Ok(Some(Command::Help)),
-            'd' => self.delay = delay(value.ok_or_else(|| Wrong::NoValue(option.to_owned()))?)?,
-            _ => return Err(Wrong::Unknown(option.to_owned())),
-        }
-        Ok(None)
+        Ok(())
     }
 
     fn finish(self) -> Result<Arguments, Wrong> {
@@ -182,20 +124,6 @@ impl Reading {
             return Err(Wrong::TooFew);
         }
         Ok(Arguments { host, hits, delay: self.delay, family: self.family, verbose: self.verbose })
-    }
-}
-
-/// The short name of an option by its long name, or an unambiguous beginning of it.
-fn letter_of(name: &str) -> Result<char, fn(String) -> Wrong> {
-    let meant = |(letter, long): &(char, &str)| if *long == name { Some(*letter) } else { None };
-    if let Some(letter) = OPTIONS.iter().find_map(meant) {
-        return Ok(letter);
-    }
-    let mut candidates = OPTIONS.iter().filter(|(_, long)| long.starts_with(name));
-    match (candidates.next(), candidates.next()) {
-        (Some((letter, _)), None) => Ok(*letter),
-        (Some(_), Some(_)) => Err(Wrong::Ambiguous),
-        (None, _) => Err(Wrong::Unknown),
     }
 }
 
@@ -298,13 +226,13 @@ mod tests {
             ("", Wrong::TooFew),
             ("h", Wrong::TooFew),
             ("-v h", Wrong::TooFew),
-            ("-x h 1", Wrong::Unknown("-x".into())),
-            ("-ux h 1", Wrong::Unknown("-x".into())),
-            ("--nope h 1", Wrong::Unknown("--nope".into())),
-            ("--ver h 1", Wrong::Ambiguous("--ver".into())),
-            ("--udp=1 h 1", Wrong::NeedlessValue("--udp=1".into())),
-            ("h 1 -d", Wrong::NoValue("-d".into())),
-            ("h 1 --delay", Wrong::NoValue("--delay".into())),
+            ("-x h 1", getopt::Wrong::Letter('x').into()),
+            ("-ux h 1", getopt::Wrong::Letter('x').into()),
+            ("--nope h 1", getopt::Wrong::Unknown("--nope".into()).into()),
+            ("--ver h 1", getopt::Wrong::Ambiguous("--ver".into(), vec!["verbose", "version"]).into()),
+            ("--udp=1 h 1", getopt::Wrong::NeedlessValue("udp").into()),
+            ("h 1 -d", getopt::Wrong::LetterNeedsValue('d').into()),
+            ("h 1 --delay", getopt::Wrong::NeedsValue("delay").into()),
             ("-d -1 h 1", Wrong::Delay("-1".into())),
             ("-d x h 1", Wrong::Delay("x".into())),
         ] {

@@ -7,11 +7,13 @@ mod bucket;
 mod decide;
 pub mod effect;
 mod holds;
+mod knocks;
 pub mod opening;
 mod openings;
 pub mod record;
 mod refusals;
 mod restore;
+pub mod runs;
 mod status;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,12 +40,14 @@ use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
+use self::runs::{RunId, Runs};
 use crate::client::Client;
-use crate::rules::{Action, Rules};
+use crate::rules::{Action, Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
 pub use self::restore::{History, Restored};
+pub use self::runs::MAX_RUNS;
 pub use self::status::OpeningStatus;
 
 /// The keeper's state.
@@ -58,6 +62,9 @@ pub struct Admit {
     buckets: BTreeMap<ClientKey, Bucket>,
     openings: Openings,
     holds: Holds,
+    runs: Runs,
+    /// Doors whose sequence is used up, until the rules have another.
+    spent: BTreeSet<Knockable>,
     closing: BTreeMap<OpeningId, Closing>,
     refusals: Refusals,
     accepted: u64,
@@ -76,6 +83,10 @@ enum Awaited {
     Opening(Vec<Begun>),
     /// The hold of this opening on its commands is let go.
     Closing(Opening),
+    /// This run goes on.
+    Run(RunId),
+    /// This door opens for this address.
+    StrikeOut(Knockable, Address),
     /// Nothing: the record itself was what mattered.
     Nothing,
 }
@@ -169,18 +180,6 @@ impl Admit {
         self.begin(Some((client.key, claim.statement.stamp())), wanted)
     }
 
-    /// Opens a door for whoever has sent its classic knock.
-    pub fn handle_knock(&mut self, door: ServiceName, from: Address, now: Now) {
-        let Some(door) = self.rules.door(door).filter(|door| door.classic.is_some()) else { return };
-        if !self.circumstances(from).is_stranger(from) {
-            return self.refuse(Refusal::Unauthorised, from, None, now);
-        }
-        let wanted = Opening::asked(door, &door.ports, from, &Origin::Classic, door.open_for, now);
-        if let Err(refusal) = self.begin(None, [wanted].into()) {
-            self.refuse(refusal, from, None, now);
-        }
-    }
-
     /// Records the openings that are wanted; those that are in force already go on.
     fn begin(&mut self, mark: Option<(ClientKey, UnixTime)>, wanted: Vec<Opening>) -> Result<(), Refusal> {
         if !self.openings.have_room_for(&wanted, self.closing.len()) {
@@ -254,6 +253,7 @@ impl Admit {
     /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
     pub fn handle_rules(&mut self, rules: Rules, now: Now) {
         self.rules = rules;
+        self.spent.clear();
         let ids = self.openings.matching(|opening| {
             let door = self.rules.door(opening.door);
             let door_stays = door.is_some_and(|door| {
@@ -281,6 +281,7 @@ impl Admit {
     pub fn handle_stop(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| opening.means != Means::Guard);
         self.end(None, ids, Cause::ByStop, now);
+        self.stop_runs();
     }
 
     /// Ends what is over, and tries again what has failed.
@@ -293,12 +294,14 @@ impl Admit {
         while let Some(step) = self.holds.retry(now.boot) {
             self.push_step(step);
         }
+        self.time_runs(now.boot);
     }
 
     /// When [`Self::handle_timeout`] is to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<BootTime> {
-        [self.openings.next_deadline(), self.holds.next_retry()].into_iter().flatten().min()
+        let times = [self.openings.next_deadline(), self.holds.next_retry(), self.runs.next_due()];
+        times.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -310,11 +313,13 @@ impl Admit {
     pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
         match outcome {
             Outcome::Recorded(ticket, result) => self.handle_recorded(ticket, result, now),
-            Outcome::Ran(job, ended) => self.handle_ran(job, ended, now),
+            Outcome::StruckOut(ticket, result) => self.handle_struck_out(ticket, result, now),
+            Outcome::Ran(JobId::Hold(job), ended) => self.handle_ran(job, ended, now),
+            Outcome::Ran(JobId::Run(job), ended) => self.handle_run_ended(job, ended, now),
         }
     }
 
-    fn handle_ran(&mut self, job: JobId, ended: Ended, now: Now) {
+    fn handle_ran(&mut self, job: u64, ended: Ended, now: Now) {
         for step in self.holds.handle_ended(job, ended, now.boot).into_iter().flatten() {
             self.push_step(step);
         }
@@ -332,7 +337,9 @@ impl Admit {
                 }
             }
             Some(Awaited::Closing(opening)) => self.release(opening),
-            Some(Awaited::Nothing) | None => {}
+            // Without a journal too: the administrator must get in, and what closes again is kept in memory.
+            Some(Awaited::Run(id)) => self.go_on_with_run(id),
+            Some(Awaited::StrikeOut(..) | Awaited::Nothing) | None => {}
         }
     }
 
@@ -449,10 +456,15 @@ impl Admit {
     }
 
     fn record(&mut self, record: Record, awaited: Awaited) {
+        let ticket = self.await_for(awaited);
+        self.effects.push_back(Effect::Record(ticket, record));
+    }
+
+    fn await_for(&mut self, awaited: Awaited) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket = self.next_ticket.wrapping_add(1);
         self.awaited.insert(ticket, awaited);
-        self.effects.push_back(Effect::Record(ticket, record));
+        ticket
     }
 
     fn push_step(&mut self, step: Step) {

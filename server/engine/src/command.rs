@@ -13,6 +13,8 @@ use knock_spa_proto::service::ServiceName;
 pub enum Template {
     /// Run by `/bin/sh -c`, as knockd does.
     Shell(String),
+    /// The same with no other placeholder than `%IP%`, and nothing in the environment: a line written for knockd.
+    Knockd(String),
     /// A program and its arguments, run without a shell; at least the program.
     Argv(Vec<String>),
 }
@@ -88,10 +90,19 @@ pub struct Rendered {
     pub environment: Vec<(String, String)>,
 }
 
+impl Rendered {
+    /// A line for `/bin/sh -c`, with nothing added to the environment.
+    #[must_use]
+    pub fn shell(line: String) -> Self {
+        Self { argv: ["/bin/sh".into(), "-c".into(), line].into(), environment: Vec::new() }
+    }
+}
+
 impl Template {
     fn mentions(&self, placeholder: &str) -> bool {
         match self {
             Self::Shell(line) => line.contains(placeholder),
+            Self::Knockd(_) => false,
             Self::Argv(words) => words.iter().any(|word| word.contains(placeholder)),
         }
     }
@@ -107,6 +118,7 @@ impl Template {
         };
         let argv = match self {
             Self::Shell(line) => ["/bin/sh".into(), "-c".into(), fill(line)].into(),
+            Self::Knockd(line) => return Rendered::shell(crate::knockd::fill(line, values.address)),
             Self::Argv(words) => words.iter().map(fill).collect(),
         };
         let environment =

@@ -11,5 +11,6 @@ extern crate alloc;
 pub mod admit;
 pub mod client;
 pub mod command;
+pub mod knockd;
 pub mod rules;
 pub mod watch;

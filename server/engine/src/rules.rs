@@ -12,6 +12,7 @@ use knock_spa_proto::service::ServiceName;
 
 use crate::client::Client;
 use crate::command::CommandAction;
+use crate::knockd::KnockdDoor;
 
 /// How long an opening lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,15 @@ pub struct Door {
     pub classic: Option<ClassicKnock>,
 }
 
+/// What a classic knock can be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Knockable {
+    /// The door of this name.
+    Door(ServiceName),
+    /// The door in knockd's manner at this place in their list.
+    Knockd(usize),
+}
+
 /// Why doors and clients do not fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {
@@ -75,6 +85,7 @@ pub enum BadRules {
 pub struct Rules {
     doors: BTreeMap<ServiceName, Door>,
     by_port: BTreeMap<ServicePort, ServiceName>,
+    knockd_doors: Vec<KnockdDoor>,
     clients: BTreeMap<[u8; 32], Client>,
     servers: Vec<ServerKey>,
     window: Duration,
@@ -110,7 +121,19 @@ impl Rules {
                 return Err(BadRules::ClientTwice(earlier.key));
             }
         }
-        Ok(Self { doors: by_name, by_port, clients: by_key, servers, window })
+        Ok(Self { doors: by_name, by_port, knockd_doors: Vec::new(), clients: by_key, servers, window })
+    }
+
+    /// The same rules with these doors in knockd's manner beside the others.
+    #[must_use]
+    pub fn with_knockd_doors(self, knockd_doors: Vec<KnockdDoor>) -> Self {
+        Self { knockd_doors, ..self }
+    }
+
+    /// The doors in knockd's manner, in the order of their files.
+    #[must_use]
+    pub fn knockd_doors(&self) -> &[KnockdDoor] {
+        &self.knockd_doors
     }
 
     /// The door of this name.

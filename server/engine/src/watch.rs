@@ -5,6 +5,7 @@
 
 mod duplicates;
 mod orders;
+mod pace;
 mod queue;
 mod tracker;
 
@@ -18,24 +19,28 @@ use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::report::{Counters, Report};
 use knock_spa_proto::segment::{Body, Segment};
 use knock_spa_proto::spa::{EnvelopeKey, Enveloped, PACKET_LEN};
-use knock_spa_proto::time::Now;
+use knock_spa_proto::time::{BootTime, Now};
 
 use self::duplicates::Duplicates;
 pub use self::orders::{NotOrders, Orders};
+use self::pace::Pace;
 use self::queue::{DhQueue, Waiting};
 pub use self::tracker::ClassicDoor;
-use self::tracker::Tracker;
+use self::tracker::{Progress, Tracker};
 
 /// The listener's state.
 #[derive(Debug)]
 pub struct Watch {
     keys: Vec<LiveKey>,
-    spa_port: u16,
+    spa_port: Option<u16>,
     window: Duration,
     own: BTreeSet<Address>,
     duplicates: Duplicates,
     queue: DhQueue,
     tracker: Tracker,
+    /// Whether progress of sequences is told, beside what they open.
+    tells_stages: bool,
+    pace: Pace,
     counters: Counters,
     reports: VecDeque<Report>,
 }
@@ -59,6 +64,8 @@ impl Watch {
             duplicates: Duplicates::new(orders.window, now.boot),
             queue: DhQueue::default(),
             tracker: Tracker::default(),
+            tells_stages: orders.tells_stages,
+            pace: Pace::default(),
             counters: Counters::default(),
             reports: VecDeque::new(),
         };
@@ -79,26 +86,61 @@ impl Watch {
         self.duplicates.set_window(orders.window);
         self.own = orders.own.into_iter().collect();
         self.tracker.replace_doors(orders.doors);
+        self.tells_stages = orders.tells_stages;
         self.reports.push_back(Report::Ready { generation: orders.generation });
     }
 
     /// Takes one packet, from its IP header on.
     pub fn handle_packet(&mut self, packet: &[u8], now: Now) {
         let Ok(segment) = Segment::parse(packet) else { return };
-        if !self.own.contains(&segment.to) {
+        let is_own = self.own.contains(&segment.to);
+        if !is_own && !self.tracker.is_target(segment.to) {
             return;
         }
         match segment.body {
-            Body::Udp(datagram) if segment.port == self.spa_port => {
+            Body::Udp(datagram) if is_own && self.spa_port == Some(segment.port) => {
                 self.counters.received = self.counters.received.saturating_add(1);
                 if let Err(refusal) = self.queue_datagram(datagram, &segment, now) {
                     self.counters.refused.count(refusal);
                 }
             }
             Body::Udp(_) | Body::Tcp(_) => {
-                let opened = self.tracker.handle_segment(&segment, now.boot);
-                let from = segment.from;
-                self.reports.extend(opened.into_iter().map(|door| Report::Knock { door, from }));
+                let progress = self.tracker.handle_segment(&segment, is_own, now);
+                self.tell(progress, now.boot);
+            }
+        }
+    }
+
+    /// Takes note of attempts that took too long.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let progress = self.tracker.handle_timeout(now.boot);
+        self.tell(progress, now.boot);
+    }
+
+    /// When [`Self::handle_timeout`] is to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<BootTime> {
+        self.tracker.next_end()
+    }
+
+    /// Tells what opens, and a bounded number of the steps on the way there.
+    fn tell(&mut self, progress: Vec<Progress>, now: BootTime) {
+        for progress in progress {
+            let report = match progress {
+                Progress::Done(door, from) => {
+                    self.reports.push_back(Report::Knock { door, from });
+                    continue;
+                }
+                Progress::Stage(door, from, stage) => Report::Stage { door, from, stage },
+                Progress::Expired(door, from, stage) => Report::SequenceTimeout { door, from, stage },
+            };
+            if !self.tells_stages {
+                continue;
+            }
+            if self.pace.allows(now) {
+                self.reports.push_back(report);
+            } else {
+                self.counters.untold = self.counters.untold.saturating_add(1);
             }
         }
     }

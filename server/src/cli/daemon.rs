@@ -42,7 +42,9 @@ pub(super) struct CloseArguments {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: &Path, arguments: &RunArguments) -> Result<(), Failure> {
     log_to_stderr(arguments.log_level);
-    event_loop()?.block_on(keeper::run(config, process::start_listener)).map_err(Failure::from)
+    let source = keeper::Source::Native(config.to_owned());
+    let stopped = event_loop()?.block_on(keeper::run(source, process::start_listener, || None));
+    Ok(stopped.map(drop)?)
 }
 
 /// Runs the listener, on the channel that the keeper gave it.
@@ -55,13 +57,13 @@ pub(super) fn listen() -> Result<(), Failure> {
     outcome.map_err(|error| Failure::new(Exit::System, format_args!("the listener failed: {error}")))
 }
 
-fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+pub(super) fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|error| Failure::new(Exit::System, format_args!("can't make an event loop: {error}")))
 }
 
 /// Lines without time or colour: whoever collects them, systemd for one, has its own.
-fn log_to_stderr(level: tracing::Level) {
+pub(super) fn log_to_stderr(level: tracing::Level) {
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     // A reader that is gone must not take the daemon with it.
     lines.without_time().with_target(false).with_ansi(false).log_internal_errors(false).init();

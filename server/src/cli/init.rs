@@ -10,7 +10,7 @@ use knock_spa_keys::server::{ServerKey, ServerLine};
 use crate::cli::endpoint::GivenEndpoint;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::terminal;
-use crate::config::settings::{Paths, Settings};
+use crate::config::settings::{Listen, Paths, Settings};
 use crate::config::{Config, ConfigError};
 use crate::files;
 use crate::journal::Lock;
@@ -74,7 +74,7 @@ impl Found {
 
     /// Those given, else those there were, else the host's name.
     fn endpoints(&self, given: Vec<GivenEndpoint>) -> Result<Endpoints, Failure> {
-        let port = self.settings.listen.spa_port;
+        let port = self.settings.listen.spa_port.unwrap_or(Listen::DEFAULT_SPA_PORT);
         if !given.is_empty() {
             let endpoints = given.into_iter().map(|endpoint| endpoint.at(port)).collect();
             return Endpoints::new(endpoints)

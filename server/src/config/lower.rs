@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use knock_spa_engine::rules::{Action, Door, Lease};
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags};
+use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags, TimeLimit};
 use knock_spa_proto::port::Transport;
 
 use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
-use crate::config::settings::{GuardSettings, Listen, Paths, Settings};
+use crate::config::settings::{GuardSettings, Interfaces, Listen, LogSettings, Paths, Settings};
 use crate::config::table::{At, Given, Reader};
 use crate::nft;
 
@@ -40,16 +40,19 @@ pub(super) fn lower(draft: Draft, reader: &mut Reader) -> Settings {
         listen,
         paths: paths(draft.paths),
         guard: guard(draft.guard, reader),
+        knockd_doors: Vec::new(),
+        one_time: Vec::new(),
+        log: LogSettings::default(),
     }
 }
 
 fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
     Listen {
-        interfaces: draft
-            .interfaces
-            .into_value()
-            .map(|names| without_repeats("[listen] interfaces", names, reader)),
-        spa_port: draft.spa_port.into_value().unwrap_or(Listen::DEFAULT_SPA_PORT),
+        interfaces: match draft.interfaces.into_value() {
+            Some(names) => Interfaces::Named(without_repeats("[listen] interfaces", names, reader)),
+            None => Interfaces::AllButLoopback,
+        },
+        spa_port: Some(draft.spa_port.into_value().unwrap_or(Listen::DEFAULT_SPA_PORT)),
     }
 }
 
@@ -116,7 +119,7 @@ fn doors_share_no_port(doors: &[At<DoorDraft>], reader: &mut Reader) {
     }
 }
 
-fn lower_door(at: At<DoorDraft>, spa_port: NonZeroU16, reader: &mut Reader) -> Door {
+fn lower_door(at: At<DoorDraft>, spa_port: Option<NonZeroU16>, reader: &mut Reader) -> Door {
     let At { line, value: draft } = at;
     has_a_purpose(line, &draft, reader);
     spares_spa_port(&draft, spa_port, reader);
@@ -163,7 +166,8 @@ fn has_a_purpose(line: usize, draft: &DoorDraft, reader: &mut Reader) {
 }
 
 /// Whatever arrives at the SPA port is taken for a packet: nothing else can live there.
-fn spares_spa_port(draft: &DoorDraft, spa_port: NonZeroU16, reader: &mut Reader) {
+fn spares_spa_port(draft: &DoorDraft, spa_port: Option<NonZeroU16>, reader: &mut Reader) {
+    let Some(spa_port) = spa_port else { return };
     let ports = draft.ports.as_value().map(|ports| ports.value.as_slice()).unwrap_or_default();
     let steps = draft.sequence.as_value().map(|steps| steps.value.as_slice()).unwrap_or_default();
     let ours = |transport, port| transport == Transport::Udp && port == spa_port.get();
@@ -213,13 +217,10 @@ fn classic(draft: &DoorDraft, reader: &mut Reader) -> Option<ClassicKnock> {
         }
     }
     let steps = draft.sequence.as_value()?.value.iter().map(|step| step.value).collect();
-    Some(ClassicKnock {
-        // Steps are missing only where they were complained of.
-        sequence: Sequence::new(steps).ok()?,
-        within: draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value),
-        flags: draft
-            .tcp_flags
-            .as_value()
-            .map_or_else(|| FlagRule::default().requiring(TcpFlags::SYN), |at| at.value),
-    })
+    // Steps are missing only where they were complained of.
+    let sequence = Sequence::new(steps).ok()?;
+    let within = draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value);
+    let flags = draft.tcp_flags.as_value();
+    let flags = flags.map_or_else(|| FlagRule::default().requiring(TcpFlags::SYN), |at| at.value);
+    Some(ClassicKnock::new(sequence, TimeLimit::Span(within), flags))
 }

@@ -19,7 +19,7 @@ use crate::config::table::{At, Entry, Given, Reader, Table};
 /// The most doors: far more than a host has services, few enough for one set of rules handed to the listener.
 const MAX_DOORS: usize = 256;
 /// The most ports of one door: an opening is recorded and closed as a whole.
-const MAX_PORTS: usize = 64;
+pub(super) const MAX_PORTS: usize = 64;
 /// The most interfaces to listen on: each costs a socket.
 const MAX_INTERFACES: usize = 64;
 /// The most trusted networks and interfaces: each is a rule that every packet meets.

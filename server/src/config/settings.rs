@@ -4,8 +4,10 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock_spa_engine::rules::{Action, Door};
+use knock_spa_engine::knockd::KnockdDoor;
+use knock_spa_engine::rules::{Action, Door, Knockable};
 use knock_spa_proto::interface::InterfaceName;
+use knock_spa_proto::knock::ClassicKnock;
 use knock_spa_proto::service::ServiceName;
 
 use crate::nft::Trusted;
@@ -23,6 +25,36 @@ pub struct Settings {
     pub paths: Paths,
     /// How the guard behaves.
     pub guard: GuardSettings,
+    /// The doors in knockd's manner, in the order of their files.
+    pub knockd_doors: Vec<KnockdDoor>,
+    /// The doors whose sequences are good once only, and where more of them are.
+    pub one_time: Vec<OneTime>,
+    /// The log in knockd's words.
+    pub log: LogSettings,
+}
+
+/// A door whose sequence is good once only: the next one is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTime {
+    /// The door.
+    pub door: Knockable,
+    /// The file of its sequences, one in a line.
+    pub file: PathBuf,
+    /// Whether the first sequence comes from the configuration, and the file's only after it.
+    pub begins_elsewhere: bool,
+}
+
+/// The log in knockd's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The file that it is appended to.
+    pub file: Option<PathBuf>,
+    /// Whether it goes to syslog.
+    pub syslog: bool,
+    /// Whether it goes to standard output, as `-v` asks for.
+    pub verbose: bool,
+    /// Whether names of knocking addresses are looked up, as `-l` asks for.
+    pub lookup: bool,
 }
 
 impl Settings {
@@ -30,6 +62,16 @@ impl Settings {
     #[must_use]
     pub fn door(&self, name: ServiceName) -> Option<&Door> {
         self.doors.iter().find(|door| door.name == name)
+    }
+
+    /// The knock of a door that has, or had, one.
+    pub fn knock_mut(&mut self, door: Knockable) -> Option<&mut Option<ClassicKnock>> {
+        match door {
+            Knockable::Door(name) => {
+                self.doors.iter_mut().find(|door| door.name == name).map(|door| &mut door.classic)
+            }
+            Knockable::Knockd(place) => self.knockd_doors.get_mut(place).map(|door| &mut door.knock),
+        }
     }
 
     /// Whether any door is shut by the guard.
@@ -42,10 +84,35 @@ impl Settings {
 /// What is listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// These interfaces, at least one; every one but loopback, present or future, where absent.
-    pub interfaces: Option<Vec<InterfaceName>>,
-    /// The UDP port at which packets arrive.
-    pub spa_port: NonZeroU16,
+    /// Where packets are captured, and which addresses count there.
+    pub interfaces: Interfaces,
+    /// The UDP port at which SPA packets arrive, where any are expected.
+    pub spa_port: Option<NonZeroU16>,
+}
+
+/// Where packets are captured, and which addresses count there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// Every interface but loopback, present or future; any address of this machine.
+    AllButLoopback,
+    /// Every interface, present or future; any address of this machine.
+    All,
+    /// These interfaces, at least one; any address of this machine.
+    Named(Vec<InterfaceName>),
+    /// These links, at least one; no addresses but their own. knockd's way.
+    Owning(Vec<Link>),
+}
+
+/// An interface, or those of its addresses that bear a label, as `venet0:0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The interface.
+    pub name: InterfaceName,
+    /// What its IPv4 addresses are labelled with: the name itself, or the name with a colon and more. IPv6 addresses
+    /// have no labels, and belong to the bare name.
+    pub label: String,
+    /// Whether its IPv6 addresses count.
+    pub ipv6: bool,
 }
 
 impl Listen {
@@ -78,7 +145,7 @@ impl Default for Paths {
 }
 
 /// How the guard behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardSettings {
     /// When it goes up.
     pub start: GuardStart,

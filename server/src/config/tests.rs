@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use knock_spa_engine::command::{CommandAction, Template};
 use knock_spa_engine::rules::{Action, Lease};
-use knock_spa_proto::knock::{FlagRule, TcpFlags};
+use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
 use super::*;
-use crate::config::settings::{GuardStart, Listen, Paths};
+use crate::config::settings::{GuardStart, Interfaces, Listen, Paths};
 
 fn parse(text: &str) -> Result<Config, Faults> {
     Config::parse(Path::new("f"), text, 0o600)
@@ -29,7 +29,10 @@ const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 fn what_is_left_out_has_its_default() {
     let settings = settings("door.ssh.ports = ['tcp/22']");
     assert_eq!(settings.paths, Paths::default());
-    assert_eq!(settings.listen, Listen { interfaces: None, spa_port: 62201.try_into().unwrap() });
+    assert_eq!(
+        settings.listen,
+        Listen { interfaces: Interfaces::AllButLoopback, spa_port: 62201.try_into().ok() }
+    );
     assert_eq!(settings.window, SECONDS(60));
     assert_eq!((settings.guard.start, settings.guard.trusted.len()), (GuardStart::On, 0));
     let door = settings.door("ssh".parse().unwrap()).unwrap();
@@ -65,8 +68,9 @@ fn every_key_is_read() {
         tcp-flags = ["syn", "!ack"]
         "#,
     );
-    assert_eq!(settings.listen.interfaces.unwrap().len(), 2);
-    assert_eq!(settings.listen.spa_port.get(), 1000);
+    let names = ["eth0", "wg0"].map(|name| name.parse().unwrap());
+    assert_eq!(settings.listen.interfaces, Interfaces::Named(names.into()));
+    assert_eq!(settings.listen.spa_port, 1000.try_into().ok());
     let paths = settings.paths;
     assert_eq!(
         [paths.key, paths.clients, paths.state, paths.runtime],
@@ -90,7 +94,7 @@ fn every_key_is_read() {
     let classic = door.classic.as_ref().unwrap();
     let steps: Vec<_> = classic.sequence.steps().iter().map(ToString::to_string).collect();
     assert_eq!(steps, ["0/tcp", "8000/udp", "65535/tcp"]);
-    assert_eq!(classic.within, SECONDS(3600));
+    assert_eq!(classic.within, TimeLimit::Span(SECONDS(3600)));
     assert_eq!(classic.flags, FlagRule::default().requiring(TcpFlags::SYN).forbidding(TcpFlags::ACK));
 }
 
@@ -101,7 +105,7 @@ fn a_sequence_counts_segments_that_open_connections() {
         settings(&text).doors.remove(0).classic.unwrap()
     };
     assert_eq!(door("").flags, FlagRule::default().requiring(TcpFlags::SYN));
-    assert_eq!(door("").within, SECONDS(5));
+    assert_eq!(door("").within, TimeLimit::Span(SECONDS(5)));
     assert_eq!(door("tcp-flags = []").flags, FlagRule::default());
 }
 

@@ -3,14 +3,13 @@
 use std::iter;
 
 use knock_spa_engine::rules::Lease;
-use knock_spa_proto::knock::Step;
 
 use crate::config::draft::{ActionDraft, DoorDraft, Draft};
+use crate::config::judgement::{
+    BEGINNING_HINT, Beginnings, GUESSABLE_HINT, why_guessable, why_readable, why_writable,
+};
 use crate::config::remark::Remark;
 use crate::config::table::{At, Given, Reader};
-
-/// With fewer steps, somebody who tries ports at random soon hits them all.
-const FEW_STEPS: usize = 3;
 
 /// Each weakness of this file, whose permission bits are `mode`, in the order of its lines.
 pub(super) fn weaknesses(draft: &Draft, mode: u32, reader: &Reader) -> Vec<Remark> {
@@ -53,43 +52,20 @@ fn guessable(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<
     let steps: Vec<_> = at.value.iter().map(|step| step.value).collect();
     let why = why_guessable(&steps)?;
     let what = format!("[door.{}] sequence: guessable: {why}", door.name);
-    Some(reader.remark(at.line, what, Some("take four or more ports in no order, none of them twice")))
+    Some(reader.remark(at.line, what, Some(GUESSABLE_HINT)))
 }
 
-fn why_guessable(steps: &[Step]) -> Option<&'static str> {
-    let ports: Vec<_> = steps.iter().map(|step| step.port).collect();
-    let repeated = |(i, step)| steps.iter().take(i).any(|earlier| earlier == step);
-    if steps.len() < FEW_STEPS {
-        Some("it has fewer than 3 steps")
-    } else if steps.iter().enumerate().any(repeated) {
-        Some("a port stands in it twice")
-    } else if ports.is_sorted() {
-        Some("its ports ascend, as in a scan")
-    } else {
-        None
-    }
-}
-
-/// Who sees the knock for one door knows the beginning of the other's.
-fn shared_beginnings<'draft>(draft: &'draft Draft, reader: &'draft Reader) -> impl Iterator<Item = Remark> {
-    let sequences: Vec<_> = draft
-        .doors
-        .iter()
-        .filter_map(|door| Some((door.value.name, door.value.sequence.as_value()?)))
-        .collect();
-    let pairs = sequences.clone().into_iter().enumerate().flat_map(move |(i, later)| {
-        let earlier: Vec<_> = sequences.iter().copied().take(i).collect();
-        earlier.into_iter().map(move |earlier| (earlier, later))
+fn shared_beginnings(draft: &Draft, reader: &Reader) -> Vec<Remark> {
+    let mut beginnings = Beginnings::new();
+    let shared = draft.doors.iter().filter_map(|At { value: door, .. }| {
+        let at = door.sequence.as_value()?;
+        let steps: Vec<_> = at.value.iter().map(|step| step.value).collect();
+        let (shared, other) = beginnings.add(&steps, door.name)?;
+        let what =
+            format!("[door.{}] sequence: begins with the same {shared} steps as door {other}'s", door.name);
+        Some(reader.remark(at.line, what, Some(BEGINNING_HINT)))
     });
-    pairs.filter_map(|((door, one), (name, other))| {
-        let shared =
-            one.value.iter().zip(&other.value).take_while(|(one, other)| one.value == other.value).count();
-        (shared > 0).then(|| {
-            let what =
-                format!("[door.{name}] sequence: begins with the same {shared} steps as door {door}'s");
-            reader.remark(other.line, what, Some("let sequences differ from the first step on"))
-        })
-    })
+    shared.collect()
 }
 
 fn nobody_trusted(draft: &Draft, reader: &Reader) -> Option<Remark> {
@@ -118,11 +94,9 @@ fn no_doors(draft: &Draft, reader: &Reader) -> Option<Remark> {
 
 fn readable(draft: &Draft, mode: u32, reader: &Reader) -> Option<Remark> {
     let at = draft.doors.iter().find_map(|door| door.value.sequence.as_value())?;
-    let what = "everybody on this host can read this file, and it holds a sequence";
-    (mode & 0o004 != 0).then(|| reader.remark(at.line, what, Some("chmod 640 or 600")))
+    why_readable(mode).map(|(what, hint)| reader.remark(at.line, what, Some(hint)))
 }
 
 fn writable(mode: u32, reader: &Reader) -> Option<Remark> {
-    let what = "others than its owner can write this file, and so run commands as the daemon";
-    (mode & 0o022 != 0).then(|| reader.remark(1, what, Some("chmod 644 or less")))
+    why_writable(mode).map(|(what, hint)| reader.remark(1, what, Some(hint)))
 }

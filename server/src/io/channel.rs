@@ -174,11 +174,12 @@ mod tests {
         let (ours, theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
         let orders = Orders {
             generation: 7,
-            spa_port: 62201,
+            spa_port: Some(62201),
             window: Duration::from_secs(60),
             secrets: Vec::new(),
             own: Vec::new(),
             doors: Vec::new(),
+            tells_stages: false,
         };
         let (one, two) = pair().unwrap();
         ours.hand_over(&orders, Some(&[one, two])).await.unwrap();

@@ -5,6 +5,9 @@ use std::fs;
 use std::io;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -15,6 +18,13 @@ pub fn now() -> Now {
         boot: BootTime::from_nanos(nanos(clock_gettime(ClockId::Boottime))),
         unix: UnixTime::from_nanos(nanos(clock_gettime(ClockId::Realtime))),
     }
+}
+
+/// What the clocks on the wall show here at this time; UTC where the system does not say where here is.
+#[must_use]
+pub fn local(time: UnixTime) -> DateTime {
+    let timestamp = Timestamp::from_nanosecond(time.as_nanos().into());
+    TimeZone::system().to_datetime(timestamp.unwrap_or_default())
 }
 
 fn nanos(time: Timespec) -> u64 {

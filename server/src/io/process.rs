@@ -1,18 +1,22 @@
 //! Processes: the listener, and the administrator's commands.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{ExitStatus, Stdio};
 
-use knock_spa_engine::admit::effect::{Ended, Job, JobId};
-use knock_spa_engine::command::Rendered;
+use knock_spa_engine::admit::effect::{Ended, Job, JobId, Manner};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::channel;
+use super::{channel, syscalls};
 
 /// The hidden word of the command line that makes this program the listener.
 pub const LISTENER_WORD: &str = "listener";
+
+/// The hidden word of the command line that makes this program the daemon in the background, as knockd has it.
+pub const BACKGROUND_WORD: &str = "knockd-in-background";
 
 /// The environment that is not handed on: it is between systemd and the daemon.
 const PRIVATE: [&str; 6] =
@@ -40,17 +44,21 @@ pub fn start_listener() -> io::Result<Started> {
     Ok(Started { end: ours, process: Some(command.spawn()?) })
 }
 
-/// Runs a command of the administrator to its end, in a process group of its own; kills the group where it takes too
-/// long.
+/// Starts this program again as a daemon in the background, with this for standard input.
+///
+/// # Errors
+/// What the system said.
+#[expect(clippy::disallowed_methods, reason = "this is the module that runs processes")]
+pub fn start_in_background(stdin: OwnedFd, arguments: &[OsString]) -> io::Result<std::process::Child> {
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.arg0("knock-spad").arg(BACKGROUND_WORD).args(arguments).stdin(stdin);
+    command.spawn()
+}
+
+/// Runs a command of the administrator to its end.
 pub async fn run(job: Job) -> (JobId, Ended) {
-    let ended = match spawn(&job.command) {
-        Ok(mut child) => match tokio::time::timeout(job.timeout, child.wait()).await {
-            Ok(status) => status.map_or(Ended::NotStarted, ended),
-            Err(_elapsed) => {
-                kill(&mut child).await;
-                Ended::TimedOut
-            }
-        },
+    let ended = match start(&job) {
+        Ok(child) => finish(child, job.manner).await,
         Err(error) => {
             tracing::error!(event = "command-not-started", door = %job.door, %error);
             Ended::NotStarted
@@ -59,18 +67,41 @@ pub async fn run(job: Job) -> (JobId, Ended) {
     (job.id, ended)
 }
 
-fn spawn(rendered: &Rendered) -> io::Result<Child> {
-    let (program, arguments) = rendered.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+fn start(job: &Job) -> io::Result<Child> {
+    let (program, arguments) = job.command.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = new_command(program);
-    command.args(arguments).envs(rendered.environment.iter().map(|(name, value)| (name, value)));
+    command.args(arguments).envs(job.command.environment.iter().map(|(name, value)| (name, value)));
     PRIVATE.iter().for_each(|name| {
         command.env_remove(name);
     });
-    command.process_group(0).current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    match job.manner {
+        Manner::Within(_) => {
+            command.process_group(0).current_dir("/");
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        }
+        // In the daemon's directory, with its environment and its standard streams.
+        Manner::KnockdStart | Manner::KnockdStop => syscalls::in_new_session(&mut command),
+    }
     command.spawn()
 }
 
+async fn finish(mut child: Child, manner: Manner) -> Ended {
+    let limit = match manner {
+        Manner::Within(limit) => limit,
+        Manner::KnockdStart | Manner::KnockdStop => {
+            return child.wait().await.map_or(Ended::NotStarted, ended);
+        }
+    };
+    match tokio::time::timeout(limit, child.wait()).await {
+        Ok(status) => status.map_or(Ended::NotStarted, ended),
+        Err(_elapsed) => {
+            kill(&mut child).await;
+            Ended::TimedOut
+        }
+    }
+}
+
+/// Kills the whole process group.
 async fn kill(child: &mut Child) {
     let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(Err(error)) = group.map(|group| kill_process_group(group, Signal::KILL)) {

@@ -19,6 +19,9 @@ use crate::io::process::Started;
 /// A listener that has not said after so long that its orders are in force is replaced.
 const ORDERS_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often it is said that steps of sequences were not told.
+const UNTOLD_EVERY: Duration = Duration::from_secs(10);
+
 /// The one after a listener that lived for so long is started without a growing wait.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -46,6 +49,9 @@ pub(super) struct Listening<L> {
     counters: Counters,
     /// What the listeners before this one counted.
     before: Counters,
+    /// Steps that were not told, as far as that was said, and when it was.
+    untold_told: u64,
+    untold_at: Option<BootTime>,
 }
 
 impl<L: FnMut() -> io::Result<Started>> Listening<L> {
@@ -64,6 +70,8 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             backoff: Backoff::default(),
             counters: Counters::default(),
             before: Counters::default(),
+            untold_told: 0,
+            untold_at: None,
         }
     }
 
@@ -176,8 +184,18 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
-    pub(super) const fn handle_counters(&mut self, counters: Counters) {
+    /// Takes note of what the listener counted; tells of steps that were not told, once in a while.
+    pub(super) fn handle_counters(&mut self, counters: Counters, now: BootTime) {
         self.counters = counters;
+        let untold = counters.untold.saturating_sub(self.untold_told);
+        if untold > 0 && self.untold_at.is_none_or(|at| now.saturating_since(at) >= UNTOLD_EVERY) {
+            tracing::warn!(
+                event = "suppressed",
+                count = untold,
+                "steps of sequences were not logged: too many"
+            );
+            (self.untold_told, self.untold_at) = (counters.untold, Some(now));
+        }
     }
 
     /// Lets go of a listener that is lost, and sees to another.
@@ -196,6 +214,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.ready = false;
         self.before = self.counted();
         self.counters = Counters::default();
+        self.untold_told = 0;
         if let Some(mut process) = self.process.take()
             && let Err(error) = process.kill().await
         {
@@ -214,6 +233,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             received: self.before.received.saturating_add(self.counters.received),
             dh: self.before.dh.saturating_add(self.counters.dh),
             refused: self.before.refused.plus(&self.counters.refused),
+            untold: self.before.untold.saturating_add(self.counters.untold),
         }
     }
 

@@ -1,19 +1,29 @@
 //! What the administrator wants, read whole: configuration, clients and the server's key.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use knock_spa_engine::client::Client;
 use knock_spa_engine::rules::{BadRules, Rules};
 use knock_spa_engine::watch::{ClassicDoor, Orders};
 use knock_spa_keys::server::ServerSecret;
 use knock_spa_proto::address::Address;
+use knock_spa_proto::knock::FlagRule;
 
 use crate::capture::Interest;
 use crate::clients::Roster;
 use crate::config::settings::Settings;
-use crate::config::{Config, ConfigError};
+use crate::config::{AsKnockd, Config, ConfigError, KnockdError};
 use crate::files::FileError;
 use crate::server_key::{self, KeyError};
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file of our own.
+    Native(PathBuf),
+    /// knockd's file, and what its command line says besides.
+    Knockd(AsKnockd),
+}
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +31,9 @@ pub enum LoadError {
     /// The configuration or a client's file.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The configuration in knockd's dialect.
+    #[error(transparent)]
+    Knockd(#[from] KnockdError),
     /// The server's key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -35,7 +48,7 @@ impl LoadError {
     pub const fn file(&self) -> Option<&FileError> {
         match self {
             Self::Config(ConfigError::File(error)) | Self::Key(KeyError::File(error)) => Some(error),
-            Self::Config(ConfigError::Faults(_)) | Self::Key(_) | Self::Rules(_) => None,
+            Self::Config(ConfigError::Faults(_)) | Self::Knockd(_) | Self::Key(_) | Self::Rules(_) => None,
         }
     }
 }
@@ -46,7 +59,8 @@ pub struct Plan {
     /// The configuration.
     pub settings: Settings,
     clients: Vec<Client>,
-    secret: ServerSecret,
+    /// None where no SPA packets are expected.
+    secret: Option<ServerSecret>,
 }
 
 impl Plan {
@@ -54,11 +68,35 @@ impl Plan {
     ///
     /// # Errors
     /// [`LoadError`].
-    pub fn load(config: &Path) -> Result<Self, LoadError> {
-        let settings = Config::load(config)?.settings;
+    pub fn load(source: &Source) -> Result<Self, LoadError> {
+        let settings = match source {
+            Source::Native(path) => Config::load(path)?.settings,
+            Source::Knockd(as_knockd) => as_knockd.load()?,
+        };
+        if settings.listen.spa_port.is_none() {
+            return Ok(Self { settings, clients: Vec::new(), secret: None });
+        }
         let clients = Roster::load(&settings.paths.clients)?.clients;
-        let secret = server_key::load(&settings.paths.key)?.secret;
+        let secret = Some(server_key::load(&settings.paths.key)?.secret);
         Ok(Self { settings, clients, secret })
+    }
+
+    /// Reads everything for a start. As knockd, what is wrong with keys and clients keeps nobody out who knocks: the
+    /// doors are there, but for no packets.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load_to_start(source: &Source) -> Result<Self, LoadError> {
+        let error = match (Self::load(source), source) {
+            (Err(error @ (LoadError::Config(_) | LoadError::Key(_))), Source::Knockd(_)) => error,
+            (loaded, _) => return loaded,
+        };
+        tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
+        let Source::Knockd(as_knockd) = source else { return Err(error) };
+        let mut settings = as_knockd.load()?;
+        settings.listen.spa_port = None;
+        settings.doors.clear();
+        Ok(Self { settings, clients: Vec::new(), secret: None })
     }
 
     /// What the keeper decides by.
@@ -66,34 +104,41 @@ impl Plan {
     /// # Errors
     /// [`LoadError::Rules`].
     pub fn rules(&self) -> Result<Rules, LoadError> {
-        let servers = vec![self.secret.public()];
-        Ok(Rules::new(self.settings.doors.clone(), self.clients.clone(), servers, self.settings.window)?)
+        let settings = &self.settings;
+        let servers = self.secret.iter().map(ServerSecret::public).collect();
+        let rules = Rules::new(settings.doors.clone(), self.clients.clone(), servers, settings.window)?;
+        Ok(rules.with_knockd_doors(settings.knockd_doors.clone()))
     }
 
     /// What the capture sockets let through.
     #[must_use]
     pub(super) fn interest(&self) -> Interest {
-        let knocks = self.settings.doors.iter().filter_map(|door| door.classic.as_ref());
-        let steps = knocks.flat_map(|knock| knock.sequence.steps()).copied().collect();
-        Interest { spa_port: self.settings.listen.spa_port.get(), steps }
+        let settings = &self.settings;
+        let native = settings.doors.iter().filter_map(|door| door.classic.as_ref());
+        let knockd = settings.knockd_doors.iter().filter_map(|door| door.knock.as_ref());
+        let knocks: Vec<_> = native.chain(knockd).collect();
+        let steps = knocks.iter().flat_map(|knock| knock.sequence.steps()).copied().collect();
+        let flags = knocks.iter().map(|knock| knock.flags).reduce(FlagRule::common).unwrap_or_default();
+        Interest { spa_port: self.spa_port(), steps, flags }
     }
 
-    /// What the listener watches for.
+    /// What the listener watches for, at these addresses.
     #[must_use]
-    pub(super) fn orders(&self, generation: u32, own: Vec<Address>) -> Orders {
+    pub(super) fn orders(&self, generation: u32, own: Vec<Address>, doors: Vec<ClassicDoor>) -> Orders {
+        let log = &self.settings.log;
         Orders {
             generation,
-            spa_port: self.settings.listen.spa_port.get(),
+            spa_port: self.spa_port(),
             window: self.settings.window,
-            secrets: vec![ServerSecret::from_bytes(*self.secret.expose())],
+            secrets: self.secret.iter().map(|secret| ServerSecret::from_bytes(*secret.expose())).collect(),
             own,
-            doors: self.classic_doors(),
+            doors,
+            tells_stages: log.file.is_some() || log.syslog || log.verbose,
         }
     }
 
-    fn classic_doors(&self) -> Vec<ClassicDoor> {
-        let doors = self.settings.doors.iter();
-        doors.filter_map(|door| Some(ClassicDoor { name: door.name, knock: door.classic.clone()? })).collect()
+    fn spa_port(&self) -> Option<u16> {
+        self.settings.listen.spa_port.map(u16::from)
     }
 
     /// Warns of settings that a reload cannot change.

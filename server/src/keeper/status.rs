@@ -4,12 +4,13 @@ use std::io;
 
 use knock_spa_engine::rules::{Action, Door};
 use knock_spa_proto::control::{
-    Counters, DoorStatus, FailingCloses, Health, OpeningStatus, RefusalStatus, Status,
+    Counters, DoorStatus, FailingCloses, GuardStatus, Health, OpeningStatus, RefusalStatus, Status,
 };
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::UnixTime;
 
 use super::Keeper;
+use super::wall::Wall;
 use crate::io::clock;
 use crate::io::process::Started;
 
@@ -24,7 +25,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             counters: self.counters(),
             refusals: self.refusals().collect(),
             listener: self.listening.status(),
-            guard: self.wall.status(),
+            guard: self.wall.as_ref().map_or(GuardStatus::NotNeeded, Wall::status),
             journal: if self.admit.journal_failed() { Health::Failed } else { Health::Good },
             failing_closes: FailingCloses { retried, need_attention },
             clients: self.admit.rules().clients().count(),

@@ -8,13 +8,15 @@ use knock_spa_engine::admit::{Admit, History};
 
 use super::RunError;
 use super::backoff::Backoff;
+use crate::files;
 use crate::io::clock;
 use crate::journal::{Condition, Journal, Lock};
 
 /// Where records go.
 #[derive(Debug)]
 pub(super) struct Store {
-    lock: Lock,
+    /// Absent where nothing can be kept: what is open is remembered for as long as the keeper lives.
+    lock: Option<Lock>,
     boot: BootId,
     /// Absent before the first record, and after a failure until a new file could be begun.
     journal: Option<Journal>,
@@ -42,7 +44,30 @@ impl Store {
         if condition.is_incomplete() {
             history.forget_keys();
         }
-        Ok((Self { lock, boot: boot.to_bytes(), journal: None, backoff: Backoff::default() }, history))
+        Ok((
+            Self { lock: Some(lock), boot: boot.to_bytes(), journal: None, backoff: Backoff::default() },
+            history,
+        ))
+    }
+
+    /// The same where knockd would have kept nothing either: without a place to write to, what is open is remembered
+    /// for as long as the keeper lives.
+    pub(super) fn open_or_forget(directory: &Path) -> (Self, History) {
+        let made = files::make_directory(directory, 0o700).map_err(|error| error.to_string());
+        let opened = made.and_then(|_| Self::open(directory).map_err(|error| error.to_string()));
+        opened.unwrap_or_else(|why| {
+            tracing::warn!(
+                event = "state-in-memory",
+                why,
+                "nothing can be kept: what is open when the daemon is killed stays open"
+            );
+            (Self::in_memory(), History::default())
+        })
+    }
+
+    /// A store that forgets.
+    fn in_memory() -> Self {
+        Self { lock: None, boot: [0; 16], journal: None, backoff: Backoff::default() }
     }
 
     pub(super) const fn boot(&self) -> BootId {
@@ -66,6 +91,9 @@ impl Store {
 
     /// Writes what was added; makes it durable unless it is all `notes`.
     pub(super) fn write(&mut self, notes: bool, admit: &Admit) -> Result<(), Unwritten> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
         let written = match &mut self.journal {
             Some(journal) if journal.is_bloated() => None,
             Some(journal) if notes => Some(journal.flush()),
@@ -87,11 +115,12 @@ impl Store {
     /// Begins a new file, which holds everything that the old one did; after a failure not before a while, so that
     /// what comes in cannot make a failing disk busy, or fill the log.
     fn renew(&mut self, admit: &Admit) -> Result<(), Unwritten> {
+        let Some(lock) = &self.lock else { return Ok(()) };
         let now = clock::now().boot;
         if self.backoff.retry_at().is_some_and(|at| at > now) {
             return Err(Unwritten);
         }
-        match self.lock.create(&admit.snapshot(self.boot)) {
+        match lock.create(&admit.snapshot(self.boot)) {
             Ok(journal) => {
                 self.journal = Some(journal);
                 self.backoff = Backoff::default();
@@ -100,7 +129,7 @@ impl Store {
             Err(error) => {
                 tracing::error!(event = "journal-failed", %error);
                 self.backoff.fail(now);
-                if let Err(error) = self.lock.give_up() {
+                if let Err(error) = lock.give_up() {
                     tracing::error!(event = "journal-failed", %error);
                 }
                 Err(Unwritten)

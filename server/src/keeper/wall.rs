@@ -237,6 +237,6 @@ impl Wall {
 /// The ports that the guard shuts: those of its doors, and the SPA port, so that not even the kernel answers there.
 fn guarded(settings: &Settings) -> BTreeSet<ServicePort> {
     let doors = settings.doors.iter().filter(|door| door.action == Action::Guard);
-    let spa = ServicePort { transport: Transport::Udp, port: settings.listen.spa_port };
-    doors.flat_map(|door| door.ports.iter().copied()).chain([spa]).collect()
+    let spa = settings.listen.spa_port.map(|port| ServicePort { transport: Transport::Udp, port });
+    doors.flat_map(|door| door.ports.iter().copied()).chain(spa).collect()
 }

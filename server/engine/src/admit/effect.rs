@@ -12,7 +12,8 @@ use knock_spa_proto::service::ServiceName;
 
 use super::record::Record;
 use crate::command::Rendered;
-use crate::rules::Lease;
+use crate::knockd::Said;
+use crate::rules::{Knockable, Lease};
 
 /// Names a record that the engine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,12 @@ pub struct Ticket(pub u64);
 
 /// Names a command that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(pub u64);
+pub enum JobId {
+    /// Of a pair that openings share.
+    Hold(u64),
+    /// Of a door in knockd's manner.
+    Run(u64),
+}
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub enum Effect {
     Close(Vec<Element>),
     /// Run a command, then say how it ended with [`Outcome::Ran`].
     Run(Job),
+    /// Strike the sequence out, durably, by which this door was knocked, then say so with [`Outcome::StruckOut`].
+    StrikeOut(Ticket, Knockable),
     /// Tell the administrator.
     Say(Event),
 }
@@ -46,12 +54,23 @@ pub enum Effect {
 pub struct Job {
     /// Its name.
     pub id: JobId,
-    /// The door that it belongs to.
-    pub door: ServiceName,
+    /// The name of the door that it belongs to.
+    pub door: String,
     /// What to run.
     pub command: Rendered,
-    /// When it takes longer, kill it.
-    pub timeout: Duration,
+    /// How to run it.
+    pub manner: Manner,
+}
+
+/// How a command is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Apart from the daemon, with nothing of its own; killed when it takes longer.
+    Within(Duration),
+    /// As knockd runs what opens: in the daemon's directory, with its outputs, for as long as it likes.
+    KnockdStart,
+    /// The same for what closes, which never waits for what opens.
+    KnockdStop,
 }
 
 /// What came of an effect.
@@ -59,6 +78,8 @@ pub struct Job {
 pub enum Outcome {
     /// The record is durable, or it could not be written.
     Recorded(Ticket, Result<(), Unwritten>),
+    /// The sequence is struck out for good, or it could not be.
+    StruckOut(Ticket, Result<(), Unwritten>),
     /// The command ended.
     Ran(JobId, Ended),
 }
@@ -148,6 +169,22 @@ pub enum Event {
     },
     /// The journal cannot be written: command doors refuse, the guard goes on from memory.
     JournalFailed,
+    /// Something in knockd's words.
+    Knockd(Said),
+    /// A stop command of a door in knockd's manner did not run to its end.
+    StopFailed {
+        /// The door.
+        door: String,
+        /// How it ended.
+        ended: Ended,
+        /// What happens now.
+        next: Next,
+    },
+    /// A used sequence could not be struck out, so the door did not open.
+    NotStruckOut {
+        /// The door.
+        door: String,
+    },
 }
 
 /// What follows a command that failed.

@@ -12,7 +12,7 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::BootTime;
 
-use super::effect::{Ended, Event, Job, JobId, Next};
+use super::effect::{Ended, Event, Job, JobId, Manner, Next};
 use super::opening::{Command, Opening, OpeningId};
 use crate::command::Rendered;
 
@@ -79,7 +79,7 @@ pub(super) enum Step {
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     holds: BTreeMap<HoldKey, Hold>,
-    jobs: BTreeMap<JobId, HoldKey>,
+    jobs: BTreeMap<u64, HoldKey>,
     /// When failed stops run again.
     retries: BTreeSet<(BootTime, HoldKey)>,
     next_job: u64,
@@ -151,7 +151,7 @@ impl Holds {
     }
 
     /// Takes note of how a command ended.
-    pub(super) fn handle_ended(&mut self, job: JobId, ended: Ended, now: BootTime) -> [Option<Step>; 3] {
+    pub(super) fn handle_ended(&mut self, job: u64, ended: Ended, now: BootTime) -> [Option<Step>; 3] {
         let Some(key) = self.jobs.remove(&job) else { return [None, None, None] };
         let Some(hold) = self.holds.get_mut(&key) else { return [None, None, None] };
         let failed = ended != Ended::Status(0);
@@ -262,9 +262,10 @@ impl Holds {
 
     fn run(&mut self, key: HoldKey, command: Rendered) -> Option<Step> {
         let timeout = self.holds.get(&key)?.timeout;
-        let id = JobId(self.next_job);
+        let id = self.next_job;
         self.next_job = self.next_job.wrapping_add(1);
         self.jobs.insert(id, key);
-        Some(Step::Run(Job { id, door: key.door, command, timeout }))
+        let door = key.door.as_str().into();
+        Some(Step::Run(Job { id: JobId::Hold(id), door, command, manner: Manner::Within(timeout) }))
     }
 }

@@ -16,7 +16,9 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
 use super::opening::{Command, Deadline, Means, Opening, OpeningId, Origin, Term};
+use super::runs::{Run, RunId};
 use crate::command::Rendered;
+use crate::knockd::Again;
 use crate::rules::Lease;
 
 /// Names one boot of a machine: what `/proc/sys/kernel/random/boot_id` says.
@@ -35,6 +37,14 @@ pub enum Record {
     Closing(OpeningId),
     /// No packet made before this will be accepted: marks were lost.
     Floor(UnixTime),
+    /// A door in knockd's manner was knocked: the start command is about to run.
+    RunBegun(Run),
+    /// Its start has ended, and its stop is due then.
+    RunOpen(RunId, Deadline),
+    /// Its stop is about to run.
+    RunClosing(RunId),
+    /// Its stop has run.
+    RunClosed(RunId),
 }
 
 /// A decision: the packet that is used up by it, and the openings that it makes and ends.
@@ -79,6 +89,23 @@ impl Record {
                 fields.put_u8(5);
                 fields.put_u64(stamp.as_nanos());
             }
+            Self::RunBegun(run) => {
+                fields.put_u8(6);
+                put_run(&mut fields, run);
+            }
+            Self::RunOpen(id, until) => {
+                fields.put_u8(7);
+                fields.put_u64(id.0);
+                put_deadline(&mut fields, until);
+            }
+            Self::RunClosing(id) => {
+                fields.put_u8(8);
+                fields.put_u64(id.0);
+            }
+            Self::RunClosed(id) => {
+                fields.put_u8(9);
+                fields.put_u64(id.0);
+            }
         }
         fields
     }
@@ -97,6 +124,10 @@ impl Record {
             }),
             4 => Self::Closing(OpeningId(fields.u64()?)),
             5 => Self::Floor(UnixTime::from_nanos(fields.u64()?)),
+            6 => Self::RunBegun(read_run(&mut fields)?),
+            7 => Self::RunOpen(RunId(fields.u64()?), read_deadline(&mut fields)?),
+            8 => Self::RunClosing(RunId(fields.u64()?)),
+            9 => Self::RunClosed(RunId(fields.u64()?)),
             _ => return None,
         };
         fields.is_empty().then_some(record)
@@ -149,6 +180,37 @@ fn put_span(fields: &mut Vec<u8>, span: Duration) {
     fields.put_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
 }
 
+fn put_deadline(fields: &mut Vec<u8>, until: &Deadline) {
+    fields.put_u64(until.boot.as_nanos());
+    fields.put_u64(until.unix.as_nanos());
+}
+
+fn put_run(fields: &mut Vec<u8>, run: &Run) {
+    fields.put_u64(run.id.0);
+    put_text(fields, &run.door);
+    fields.put(&run.address.to_bytes());
+    fields.put_u64(run.since.as_nanos());
+    put_rendered(fields, &run.stop);
+    put_span(fields, run.stop_after);
+    fields.put_u8(u8::from(run.again == Again::Extend));
+}
+
+fn read_run(fields: &mut Reader<'_>) -> Option<Run> {
+    Some(Run {
+        id: RunId(fields.u64()?),
+        door: read_text(fields)?,
+        address: Address::from_bytes(fields.array()?),
+        since: UnixTime::from_nanos(fields.u64()?),
+        stop: read_rendered(fields)?,
+        stop_after: Duration::from_nanos(fields.u64()?),
+        again: match fields.u8()? {
+            0 => Again::Start,
+            1 => Again::Extend,
+            _ => return None,
+        },
+    })
+}
+
 fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
     fields.put_u64(opening.id.0);
     fields.put(&opening.door.to_bytes());
@@ -168,10 +230,7 @@ fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
         Lease::Forever => None,
     };
     put_option(fields, lease.as_ref(), |fields, span| put_span(fields, *span));
-    put_option(fields, opening.term.until.as_ref(), |fields, until| {
-        fields.put_u64(until.boot.as_nanos());
-        fields.put_u64(until.unix.as_nanos());
-    });
+    put_option(fields, opening.term.until.as_ref(), put_deadline);
     put_means(fields, &opening.means);
 }
 

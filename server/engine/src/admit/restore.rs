@@ -10,6 +10,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
+use super::runs::{Run, RunId, Runs};
 use super::{Admit, Awaited};
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
@@ -22,10 +23,23 @@ pub struct History {
     marks: BTreeMap<ClientKey, UnixTime>,
     keys: BTreeSet<[u8; 32]>,
     openings: BTreeMap<OpeningId, (Option<BootId>, Opening)>,
+    runs: BTreeMap<RunId, PastRun>,
     boot: Option<BootId>,
     floor: UnixTime,
     next_opening: u64,
 }
+
+/// A run that the journal does not know to be closed.
+#[derive(Debug)]
+struct PastRun {
+    opened_in: Option<BootId>,
+    run: Run,
+    /// Absent where nobody knows how far its start came.
+    until: Option<Deadline>,
+}
+
+/// Long past.
+const OVERDUE: Deadline = Deadline { boot: BootTime::ZERO, unix: UnixTime::EPOCH };
 
 impl Default for History {
     /// The history of a server that has never run.
@@ -34,6 +48,7 @@ impl Default for History {
             marks: BTreeMap::new(),
             keys: BTreeSet::new(),
             openings: BTreeMap::new(),
+            runs: BTreeMap::new(),
             boot: None,
             floor: UnixTime::EPOCH,
             next_opening: 0,
@@ -53,10 +68,24 @@ impl History {
             // It is not known whether the stop command ran: the opening stays, but its time is over.
             Record::Closing(id) => {
                 if let Some((_, opening)) = self.openings.get_mut(&id) {
-                    opening.term.until = Some(Deadline { boot: BootTime::ZERO, unix: UnixTime::EPOCH });
+                    opening.term.until = Some(OVERDUE);
                 }
             }
             Record::Floor(stamp) => self.floor = self.floor.max(stamp),
+            Record::RunBegun(run) => {
+                self.runs.insert(run.id, PastRun { opened_in: self.boot, run, until: None });
+            }
+            Record::RunOpen(id, until) => self.set_until(id, until),
+            Record::RunClosing(id) => self.set_until(id, OVERDUE),
+            Record::RunClosed(id) => {
+                self.runs.remove(&id);
+            }
+        }
+    }
+
+    fn set_until(&mut self, id: RunId, until: Deadline) {
+        if let Some(past) = self.runs.get_mut(&id) {
+            past.until = Some(until);
         }
     }
 
@@ -112,6 +141,8 @@ impl Restored {
             buckets: BTreeMap::new(),
             openings: Openings::default(),
             holds: Holds::default(),
+            runs: Runs::default(),
+            spent: BTreeSet::new(),
             closing: BTreeMap::new(),
             refusals: Refusals::default(),
             accepted: 0,
@@ -127,9 +158,26 @@ impl Restored {
             }
             admit.adopt(opening);
         }
+        for past in history.runs.into_values() {
+            let until = past.until_now(boot, now);
+            admit.runs.adopt(past.run, until);
+        }
         admit.handle_rules(rules, now);
         admit.handle_timeout(now);
         Self { admit, state_lost }
+    }
+}
+
+impl PastRun {
+    /// When it is due in this boot. Where its start was not heard to end, that is taken to have been at once.
+    fn until_now(&self, boot: BootId, now: Now) -> Deadline {
+        let (lease, begun) = (self.run.stop_after, self.run.since);
+        let until = match self.until {
+            Some(until) if self.opened_in == Some(boot) => return until,
+            Some(until) => until.unix,
+            None => begun.saturating_add(lease),
+        };
+        Deadline::after(until.saturating_since(now.unix).min(lease), now)
     }
 }
 
@@ -170,13 +218,18 @@ impl Admit {
         let openings = self.openings.iter().chain(closing.clone());
         records.extend(openings.map(|opening| change(None, [opening.clone()].into())));
         records.extend(closing.map(|opening| Record::Closing(opening.id)));
+        for (run, until, is_closing) in self.runs.iter() {
+            records.push(Record::RunBegun(run.clone()));
+            records.extend(until.map(|until| Record::RunOpen(run.id, until)));
+            records.extend(is_closing.then_some(Record::RunClosing(run.id)));
+        }
         records
     }
 
     fn awaiting_close(&self) -> impl Iterator<Item = &Opening> + Clone {
         self.awaited.values().filter_map(|awaited| match awaited {
             Awaited::Closing(opening) => Some(opening),
-            Awaited::Opening(_) | Awaited::Nothing => None,
+            Awaited::Opening(_) | Awaited::Run(_) | Awaited::StrikeOut(..) | Awaited::Nothing => None,
         })
     }
 }

@@ -11,7 +11,9 @@ use knock_spa_proto::refusal::Tally;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
+use super::opening::Deadline;
 use super::openings::Need;
+use super::runs::Run;
 use super::{Admit, Refused};
 use crate::rules::Rules;
 
@@ -57,6 +59,11 @@ impl Admit {
         })
     }
 
+    /// What doors in knockd's manner have open and will close, the oldest first.
+    pub fn runs(&self) -> impl Iterator<Item = (&Run, Option<Deadline>)> {
+        self.runs.iter().map(|(run, until, _)| (run, until))
+    }
+
     /// What the keeper refused, stages 6 to 12.
     #[must_use]
     pub const fn refused(&self) -> &Tally {
@@ -83,7 +90,8 @@ impl Admit {
     /// Stop commands that failed and will be tried again, and those that are given up.
     #[must_use]
     pub fn failing_closes(&self) -> (usize, usize) {
-        self.holds.failing()
+        let ((retried, stuck), (more, also)) = (self.holds.failing(), self.runs.failing());
+        (retried.saturating_add(more), stuck.saturating_add(also))
     }
 
     /// When this client's last accepted packet was made.

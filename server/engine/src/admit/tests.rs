@@ -15,12 +15,13 @@ mod policy;
 mod random;
 mod refusing;
 mod restarting;
+mod running;
 
 use core::num::NonZeroU32;
 
 use knock_spa_keys::client::ClientSecret;
 use knock_spa_keys::server::ServerSecret;
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, Step as KnockStep};
+use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, Step as KnockStep, TimeLimit};
 use knock_spa_proto::port::Transport;
 
 use self::asking::{Asked, close, open};
@@ -97,7 +98,7 @@ fn command_door(name_text: &str, ports: &[&str], per_port: bool) -> Door {
 fn knocked(door: Door) -> Door {
     let step = KnockStep { transport: Transport::Tcp, port: 7000 };
     let sequence = Sequence::new([step].into()).unwrap();
-    let classic = ClassicKnock { sequence, within: secs(5), flags: FlagRule::default() };
+    let classic = ClassicKnock::new(sequence, TimeLimit::Span(secs(5)), FlagRule::default());
     Door { classic: Some(classic), ..door }
 }
 

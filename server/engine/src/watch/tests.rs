@@ -39,11 +39,12 @@ fn client() -> ClientSecret {
 fn orders() -> Orders {
     Orders {
         generation: 1,
-        spa_port: SPA_PORT,
+        spa_port: Some(SPA_PORT),
         window: WINDOW,
         secrets: [server(7)].into(),
         own: [SERVER4, SERVER6].map(address).into(),
         doors: Vec::new(),
+        tells_stages: false,
     }
 }
 

@@ -1,212 +1,231 @@
 //! Classic sequences: who has knocked how far on which door.
 //!
-//! The rules are knockd's: an attempt begins at a door's first step; a source that
-//! has attempts advances or fails them with each packet and begins nothing new meanwhile; a packet that fails a
-//! door's flags does not touch an attempt at that door; packets to steps that no door lists do not count at all.
+//! The rules are knockd's: an attempt begins at a door's first step; a source that has attempts advances or fails them
+//! with each packet and begins nothing new meanwhile; a packet that fails a door's flags, or is for an address that the
+//! door does not listen to, does not touch an attempt at that door; packets to steps that no door lists do not count.
 
-use alloc::collections::{BTreeMap, VecDeque};
+mod cooling;
+mod sources;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use knock_spa_proto::address::Address;
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Step, TcpFlags};
+use knock_spa_proto::knock::{ClassicKnock, DoorNumber, Repeats, Step, TcpFlags, Uses};
 use knock_spa_proto::segment::{Body, Segment};
-use knock_spa_proto::service::ServiceName;
-use knock_spa_proto::time::BootTime;
+use knock_spa_proto::time::{BootTime, Now};
 
-/// Sources with attempts in progress at most, so that a flood of spoofed first steps costs bounded memory: it
-/// displaces the oldest.
-const MAX_SOURCES: usize = 65_536;
+use self::cooling::Cooling;
+use self::sources::{Attempt, Sources};
 
 /// A door that classic knocks open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassicDoor {
-    /// The door's name.
-    pub name: ServiceName,
+    /// Which door, and which of its sequences, it is.
+    pub number: DoorNumber,
     /// What opens it.
     pub knock: ClassicKnock,
 }
 
-/// What one source has knocked so far. All its attempts began with the same packet.
-#[derive(Debug)]
-struct Source {
-    since: BootTime,
-    attempts: Vec<Attempt>,
-}
-
-/// A door by its place in the list, and how many of its steps are done.
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    door: usize,
-    stage: usize,
+/// What came of a packet, or of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// So many steps are done.
+    Stage(DoorNumber, Address, u8),
+    /// All steps are done.
+    Done(DoorNumber, Address),
+    /// An attempt took too long; so many steps were done.
+    Expired(DoorNumber, Address, u8),
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
     doors: Vec<ClassicDoor>,
+    /// Their places in the list.
+    places: BTreeMap<DoorNumber, usize>,
     /// The doors that list a step, wherever in their sequence.
     listed: BTreeMap<Step, Vec<usize>>,
-    sources: BTreeMap<Address, Source>,
-    /// Sources in order of their beginning; an entry whose time is not the source's own is void.
-    by_age: VecDeque<(BootTime, Address)>,
+    /// Addresses of doors that listen elsewhere than at this machine's own.
+    targets: BTreeSet<Address>,
+    /// Doors whose only use is behind them.
+    used: BTreeSet<DoorNumber>,
+    sources: Sources,
+    cooling: Cooling,
 }
 
 impl Tracker {
     /// Changes the doors; attempts at doors that stay as they are go on.
     pub(super) fn replace_doors(&mut self, doors: Vec<ClassicDoor>) {
+        self.places = doors.iter().enumerate().map(|(place, door)| (door.number, place)).collect();
+        let places = &self.places;
         let old = core::mem::replace(&mut self.doors, doors);
-        let moved: Vec<Option<usize>> =
-            old.iter().map(|door| self.doors.iter().position(|new| new == door)).collect();
-        self.sources.retain(|_, source| {
-            source.attempts.retain_mut(|attempt| {
-                let new = moved.get(attempt.door).copied().flatten();
-                new.is_some_and(|door| {
-                    attempt.door = door;
-                    true
-                })
-            });
-            !source.attempts.is_empty()
+        let new_place = |attempt: &Attempt| places.get(&old.get(attempt.place())?.number).copied();
+        self.sources.retain(|attempt| match new_place(attempt) {
+            Some(place) => {
+                attempt.set_place(place);
+                true
+            }
+            None => false,
         });
+        self.used.retain(|number| places.contains_key(number));
+        self.targets = self.doors.iter().filter_map(|door| door.knock.target).collect();
         self.listed = BTreeMap::new();
-        for (index, door) in self.doors.iter().enumerate() {
+        for (place, door) in self.doors.iter().enumerate() {
             for step in door.knock.sequence.steps() {
-                let doors = self.listed.entry(*step).or_default();
-                if doors.last() != Some(&index) {
-                    doors.push(index);
+                let places = self.listed.entry(*step).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
                 }
             }
         }
     }
 
-    /// Takes one packet; says which doors it completed the sequence of, in the doors' order.
+    /// Whether a door listens at this address though it may not be this machine's own.
+    pub(super) fn is_target(&self, address: Address) -> bool {
+        self.targets.contains(&address)
+    }
+
+    /// Takes one packet, to one of this machine's own addresses or to another one; says what came of it, in the order
+    /// of the doors.
     #[must_use]
-    pub(super) fn handle_segment(&mut self, segment: &Segment<'_>, now: BootTime) -> Vec<ServiceName> {
-        let hit = Hit::of(segment);
-        let Some(listing) = self.listed.get(&hit.step) else { return Vec::new() };
-        if !listing.iter().filter_map(|door| self.doors.get(*door)).any(|door| hit.counts_for(door)) {
-            return Vec::new();
+    pub(super) fn handle_segment(&mut self, segment: &Segment<'_>, is_own: bool, now: Now) -> Vec<Progress> {
+        let hit = Hit::of(segment, is_own);
+        let mut progress = Vec::new();
+        if !self.counts(&hit) {
+            return progress;
         }
-        self.forget_expired(now);
-        let mut source = match self.take_living(segment.from, now) {
-            Some(mut source) => {
-                source.attempts.retain_mut(|attempt| self.advance(attempt, &hit));
-                source
-            }
-            None => Source { since: now, attempts: self.begin(&hit) },
-        };
-        let done = self.take_done(&mut source);
-        self.keep(segment.from, source, now);
-        done
+        let (mut attempts, age) = self.sources.take(segment.from);
+        attempts.retain(|attempt| self.lives(*attempt, segment.from, now.boot, &mut progress));
+        let concerns = |attempt: &Attempt| self.door(*attempt).is_some_and(|door| hit.is_for(door));
+        if attempts.iter().any(concerns) {
+            attempts.retain_mut(|attempt| !concerns(attempt) || self.advance(attempt, &hit, &mut progress));
+        } else {
+            self.begin(&hit, now, &mut attempts, &mut progress);
+        }
+        self.sources.put(segment.from, attempts, age);
+        self.note_done(&progress, now.boot);
+        progress
     }
 
-    /// Takes out the source where it has attempts that are not over yet.
-    fn take_living(&mut self, address: Address, now: BootTime) -> Option<Source> {
-        let mut source = self.sources.remove(&address)?;
-        source.attempts.retain(|attempt| !self.is_expired(source.since, *attempt, now));
-        Some(source).filter(|source| !source.attempts.is_empty())
+    /// The next thing to say of attempts that took too long, in the order in which they did.
+    pub(super) fn handle_timeout(&mut self, now: BootTime) -> Vec<Progress> {
+        let mut progress = Vec::new();
+        while let Some(address) = self.sources.expired(now) {
+            let (mut attempts, age) = self.sources.take(address);
+            attempts.retain(|attempt| self.lives(*attempt, address, now, &mut progress));
+            self.sources.put(address, attempts, age);
+        }
+        progress
     }
 
-    /// Remembers the source where it has attempts in progress.
-    fn keep(&mut self, address: Address, source: Source, now: BootTime) {
-        if source.attempts.is_empty() {
-            return;
+    /// When the next attempt will have taken too long.
+    pub(super) fn next_end(&self) -> Option<BootTime> {
+        self.sources.next_end()
+    }
+
+    fn door(&self, attempt: Attempt) -> Option<&ClassicDoor> {
+        self.doors.get(attempt.place())
+    }
+
+    fn listing(&self, hit: &Hit) -> impl Iterator<Item = (usize, &ClassicDoor)> {
+        let places = self.listed.get(&hit.step).into_iter().flatten();
+        places.filter_map(|place| Some((*place, self.doors.get(*place)?)))
+    }
+
+    /// Whether any door lists this step, for this destination and with these flags.
+    fn counts(&self, hit: &Hit) -> bool {
+        self.listing(hit).any(|(_, door)| hit.is_for(door) && hit.has_flags_for(door))
+    }
+
+    /// Whether the attempt goes on; says so where it took too long.
+    fn lives(&self, attempt: Attempt, from: Address, now: BootTime, progress: &mut Vec<Progress>) -> bool {
+        let Some(door) = self.door(attempt) else { return false };
+        if attempt.end <= now {
+            progress.push(Progress::Expired(door.number, from, attempt.stage));
         }
-        if source.since == now {
-            self.by_age.push_back((now, address));
-        }
-        self.sources.insert(address, source);
-        self.make_room();
+        attempt.end > now
     }
 
     /// New attempts at every door that begins with this hit.
-    fn begin(&self, hit: &Hit) -> Vec<Attempt> {
-        let doors = self.listed.get(&hit.step).into_iter().flatten().copied();
-        let begins = |door: &usize| {
-            self.doors.get(*door).is_some_and(|door| {
-                door.knock.sequence.steps().first() == Some(&hit.step) && hit.counts_for(door)
-            })
-        };
-        doors.filter(begins).map(|door| Attempt { door, stage: 1 }).collect()
+    fn begin(&self, hit: &Hit, now: Now, attempts: &mut Vec<Attempt>, progress: &mut Vec<Progress>) {
+        for (place, door) in self.listing(hit) {
+            let begins = door.knock.sequence.steps().first() == Some(&hit.step)
+                && hit.is_for(door)
+                && hit.has_flags_for(door)
+                && !self.used.contains(&door.number)
+                && !self.cooling.is_cooling(door.number, hit.from, now.boot);
+            if begins {
+                let mut attempt = Attempt::new(place, door.knock.within.end(now));
+                if self.advance(&mut attempt, hit, progress) {
+                    attempts.push(attempt);
+                }
+            }
+        }
     }
 
-    /// Moves an attempt on; false where the hit was wrong and the attempt has failed.
-    fn advance(&self, attempt: &mut Attempt, hit: &Hit) -> bool {
-        let Some(door) = self.doors.get(attempt.door) else { return false };
-        if !hit.counts_for(door) {
+    /// Moves an attempt on; false where it has come to its end, good or bad.
+    fn advance(&self, attempt: &mut Attempt, hit: &Hit, progress: &mut Vec<Progress>) -> bool {
+        let Some(door) = self.door(*attempt) else { return false };
+        if !hit.has_flags_for(door) {
             return true;
         }
-        let expected = door.knock.sequence.steps().get(attempt.stage) == Some(&hit.step);
-        attempt.stage = attempt.stage.saturating_add(1);
-        expected
-    }
-
-    /// Takes out the attempts that are complete.
-    fn take_done(&self, source: &mut Source) -> Vec<ServiceName> {
-        let mut done = Vec::new();
-        source.attempts.retain(|attempt| {
-            let Some(door) = self.doors.get(attempt.door) else { return false };
-            let is_done = attempt.stage >= door.knock.sequence.steps().len();
-            if is_done {
-                done.push(door.name);
-            }
-            !is_done
-        });
-        done
-    }
-
-    fn is_expired(&self, since: BootTime, attempt: Attempt, now: BootTime) -> bool {
-        let within = self.doors.get(attempt.door).map(|door| door.knock.within);
-        within.is_none_or(|within| now.saturating_since(since) >= within)
-    }
-
-    /// Drops the oldest sources as long as all their attempts are over.
-    fn forget_expired(&mut self, now: BootTime) {
-        while let Some((since, address)) = self.by_age.front().copied() {
-            let current = self.sources.get(&address).filter(|source| source.since == since);
-            let lives = current.is_some_and(|source| {
-                source.attempts.iter().any(|attempt| !self.is_expired(since, *attempt, now))
-            });
-            if lives {
-                return;
-            }
-            if current.is_some() {
-                self.sources.remove(&address);
-            }
-            self.by_age.pop_front();
+        let steps = door.knock.sequence.steps();
+        if steps.get(usize::from(attempt.stage)) != Some(&hit.step) {
+            return door.knock.repeats == Repeats::Tolerated
+                && steps.get(usize::from(attempt.stage).wrapping_sub(1)) == Some(&hit.step);
         }
+        attempt.stage = attempt.stage.saturating_add(1);
+        progress.push(Progress::Stage(door.number, hit.from, attempt.stage));
+        let is_done = usize::from(attempt.stage) >= steps.len();
+        if is_done && !self.used.contains(&door.number) {
+            progress.push(Progress::Done(door.number, hit.from));
+        }
+        !is_done
     }
 
-    /// Keeps both the sources and the record of their ages bounded.
-    fn make_room(&mut self) {
-        while self.sources.len() > MAX_SOURCES || self.by_age.len() > MAX_SOURCES.saturating_mul(2) {
-            let Some((since, address)) = self.by_age.pop_front() else { return };
-            if self.sources.get(&address).is_some_and(|source| source.since == since) {
-                self.sources.remove(&address);
+    /// Takes note of doors that do not open again, or not so soon.
+    fn note_done(&mut self, progress: &[Progress], now: BootTime) {
+        for progress in progress {
+            let Progress::Done(number, from) = progress else { continue };
+            let Some(door) = self.places.get(number).and_then(|place| self.doors.get(*place)) else {
+                continue;
+            };
+            if door.knock.uses == Uses::Once {
+                self.used.insert(*number);
             }
+            self.cooling.begin(*number, *from, now, door.knock.cooldown);
         }
     }
 }
 
 /// A packet as a knock sees it.
 struct Hit {
+    from: Address,
+    to: Address,
+    is_own: bool,
     step: Step,
     flags: Option<TcpFlags>,
 }
 
 impl Hit {
-    fn of(segment: &Segment<'_>) -> Self {
+    fn of(segment: &Segment<'_>, is_own: bool) -> Self {
         let step = Step { transport: segment.body.transport(), port: segment.port };
         let flags = match segment.body {
             Body::Tcp(flags) => Some(flags),
             Body::Udp(_) => None,
         };
-        Self { step, flags }
+        Self { from: segment.from, to: segment.to, is_own, step, flags }
     }
 
-    fn counts_for(&self, door: &ClassicDoor) -> bool {
-        let rule: FlagRule = door.knock.flags;
-        self.flags.is_none_or(|flags| rule.admits(flags))
+    fn is_for(&self, door: &ClassicDoor) -> bool {
+        door.knock.target.map_or(self.is_own, |target| target == self.to)
+    }
+
+    fn has_flags_for(&self, door: &ClassicDoor) -> bool {
+        self.flags.is_none_or(|flags| door.knock.flags.admits(flags))
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
 mod tests;

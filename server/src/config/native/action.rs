@@ -80,7 +80,9 @@ fn command(entry: Entry<'_>, reader: &mut Reader) -> Option<Template> {
 
 fn fault_of(template: &Template) -> Option<&'static str> {
     let (words, is_empty) = match template {
-        Template::Shell(line) => (std::slice::from_ref(line), line.trim().is_empty()),
+        Template::Shell(line) | Template::Knockd(line) => {
+            (std::slice::from_ref(line), line.trim().is_empty())
+        }
         Template::Argv(words) => (words.as_slice(), words.first().is_none_or(String::is_empty)),
     };
     let len = words.iter().fold(0, |sum: usize, word| sum.saturating_add(word.len()));

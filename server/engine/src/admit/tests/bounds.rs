@@ -15,7 +15,7 @@ fn spoofed_knocks_leave_room_for_clients() {
     let mut world = World::new(everything());
     world.knock("ssh", ALICE4);
     for from in spoofed(MAX_CLASSIC + 100) {
-        world.admit.handle_knock(name("ssh"), address(&from), world.now);
+        world.admit.handle_knock(Knockable::Door(name("ssh")), address(&from), world.now);
         while let Some(effect) = world.admit.poll_effect() {
             if let Effect::Record(ticket, _) = effect {
                 world.admit.handle_outcome(Outcome::Recorded(ticket, Ok(())), world.now);
@@ -29,7 +29,7 @@ fn spoofed_knocks_leave_room_for_clients() {
     assert_eq!(world.admit.accepted(), 1);
     // Whoever is in stays in, and extends.
     world.now = world.now.saturating_add(secs(30));
-    world.admit.handle_knock(name("ssh"), address(ALICE4), world.now);
+    world.admit.handle_knock(Knockable::Door(name("ssh")), address(ALICE4), world.now);
     assert_eq!(world.admit.refused().of(Refusal::NoRoom), 101);
     assert!(
         world

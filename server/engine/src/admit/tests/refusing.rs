@@ -116,9 +116,13 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
     }
     let told = |event| match event {
         Event::Refused { refusal, from, client, count } => Some((refusal, from, client, count)),
-        Event::Opened { .. } | Event::Closed { .. } | Event::CommandFailed { .. } | Event::JournalFailed => {
-            None
-        }
+        Event::Opened { .. }
+        | Event::Closed { .. }
+        | Event::CommandFailed { .. }
+        | Event::JournalFailed
+        | Event::Knockd(_)
+        | Event::StopFailed { .. }
+        | Event::NotStruckOut { .. } => None,
     };
     let told: Vec<_> = world.take_said().into_iter().filter_map(told).collect();
     let expected = |count| {

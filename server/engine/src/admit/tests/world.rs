@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) kernel: Kernel,
     pub(super) shell: Shell,
     pub(super) said: Vec<Event>,
+    /// The doors whose sequences were struck out, in order.
+    pub(super) struck_out: Vec<Knockable>,
     pub(super) state_lost: bool,
     rules: Rules,
     boot: BootId,
@@ -49,6 +51,7 @@ impl World {
             kernel: Kernel::default(),
             shell: Shell::default(),
             said: Vec::new(),
+            struck_out: Vec::new(),
             state_lost: restored.state_lost,
             rules,
             boot,
@@ -130,7 +133,15 @@ impl World {
 
     pub(super) fn knock(&mut self, door: &str, from: &str) {
         if !self.is_dead() {
-            self.admit.handle_knock(name(door), address(from), self.now);
+            self.admit.handle_knock(Knockable::Door(name(door)), address(from), self.now);
+            self.settle();
+        }
+    }
+
+    /// A classic knock at a door in knockd's manner.
+    pub(super) fn knock_knockd(&mut self, place: usize, from: &str) {
+        if !self.is_dead() {
+            self.admit.handle_knock(Knockable::Knockd(place), address(from), self.now);
             self.settle();
         }
     }
@@ -210,6 +221,11 @@ impl World {
             }
             Effect::Close(elements) => elements.iter().for_each(|element| self.kernel.remove(*element)),
             Effect::Run(job) => self.shell.start(job),
+            Effect::StrikeOut(ticket, knocked) => {
+                let struck = if self.disk.broken { Err(Unwritten) } else { Ok(()) };
+                self.struck_out.extend(struck.map(|()| knocked).ok());
+                self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), self.now);
+            }
             Effect::Say(event) => self.said.push(event),
         }
     }

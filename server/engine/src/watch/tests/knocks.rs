@@ -1,22 +1,22 @@
 //! Classic knocks, from the bytes of their packets on.
 
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, Step, TcpFlags};
+use knock_spa_proto::knock::{ClassicKnock, DoorNumber, FlagRule, Sequence, Step, TcpFlags, TimeLimit};
 use knock_spa_proto::port::Transport;
 
 use super::*;
 
-pub(super) fn door(name: &str, steps: &[(Transport, u16)]) -> ClassicDoor {
+pub(super) fn door(number: u32, steps: &[(Transport, u16)]) -> ClassicDoor {
     let steps = steps.iter().map(|(transport, port)| Step { transport: *transport, port: *port });
     let flags = FlagRule::default().requiring(TcpFlags::SYN).forbidding(TcpFlags::ACK);
     let sequence = Sequence::new(steps.collect()).unwrap();
-    let knock = ClassicKnock { sequence, within: Duration::from_secs(5), flags };
-    ClassicDoor { name: name.parse().unwrap(), knock }
+    let knock = ClassicKnock::new(sequence, TimeLimit::Span(Duration::from_secs(5)), flags);
+    ClassicDoor { number: DoorNumber(number), knock }
 }
 
 const STEPS: [(Transport, u16); 3] = [(Transport::Tcp, 7000), (Transport::Udp, 8000), (Transport::Tcp, 9000)];
 
 fn scene() -> Scene {
-    Scene::new(Orders { doors: [door("ssh", &STEPS)].into(), ..orders() })
+    Scene::new(Orders { doors: [door(1, &STEPS)].into(), ..orders() })
 }
 
 fn step(from: &str, to: &str, (transport, port): (Transport, u16)) -> Vec<u8> {
@@ -35,7 +35,7 @@ fn knock(scene: &mut Scene, from: &str, to: &str, steps: &[(Transport, u16)]) ->
 }
 
 fn opened(from: &str) -> Done {
-    let report = Report::Knock { door: "ssh".parse().unwrap(), from: address(from) };
+    let report = Report::Knock { door: DoorNumber(1), from: address(from) };
     Done { reports: [report].into(), ..Done::nothing() }
 }
 
@@ -73,7 +73,7 @@ fn a_sequence_takes_no_longer_than_it_may() {
 #[test]
 fn the_spa_port_is_no_step_over_udp() {
     let steps = [(Transport::Udp, SPA_PORT)];
-    let mut scene = Scene::new(Orders { doors: [door("ssh", &steps)].into(), ..orders() });
+    let mut scene = Scene::new(Orders { doors: [door(1, &steps)].into(), ..orders() });
     assert_eq!(knock(&mut scene, CLIENT4, SERVER4, &steps), Done::refused(Refusal::WrongLength, 0));
 }
 
@@ -81,7 +81,7 @@ fn the_spa_port_is_no_step_over_udp() {
 fn attempts_in_progress_survive_new_orders() {
     let mut scene = scene();
     assert_eq!(knock(&mut scene, CLIENT4, SERVER4, &STEPS[..2]), Done::nothing());
-    let doors = [door("web", &[(Transport::Tcp, 1)]), door("ssh", &STEPS)].into();
+    let doors = [door(2, &[(Transport::Tcp, 1)]), door(1, &STEPS)].into();
     scene.watch.handle_orders(Orders { generation: 2, doors, ..orders() });
     assert_eq!(scene.watch.poll_report(), Some(Report::Ready { generation: 2 }));
     assert_eq!(knock(&mut scene, CLIENT4, SERVER4, &STEPS[2..]), opened(CLIENT4));

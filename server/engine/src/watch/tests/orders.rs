@@ -51,7 +51,7 @@ fn port_window_and_addresses_change() {
     let later = START.unix.saturating_add(Duration::from_secs(200));
     assert_eq!(scene.take(CLIENT4, &sealed(&server(7), later, 1)), Done::refused(Refusal::Stale, 0));
     let own = [address("192.0.2.2")].into();
-    obey(&mut scene, Orders { spa_port: 5000, window: Duration::from_secs(600), own, ..orders() });
+    obey(&mut scene, Orders { spa_port: Some(5000), window: Duration::from_secs(600), own, ..orders() });
     let packet = |to, port, number| wire::udp(CLIENT4, to, port, &sealed(&server(7), later, number));
     for (to, port) in [(SERVER4, 5000), ("192.0.2.2", SPA_PORT), (SERVER4, SPA_PORT)] {
         let done = scene.during(|scene| scene.watch.handle_packet(&packet(to, port, 2), START));
@@ -96,8 +96,8 @@ proptest! {
     fn orders_mean_the_same_after_the_way(kinds in proptest::collection::vec((0..8_u8, 0..3_u64), 1..24)) {
         use knock_spa_proto::port::Transport::{Tcp, Udp};
         let doors = || [
-            knocks::door("ssh", &[(Tcp, 7000), (Udp, 8000), (Tcp, 9000)]),
-            knocks::door("web", &[(Tcp, 7000), (Tcp, 9000)]),
+            knocks::door(1, &[(Tcp, 7000), (Udp, 8000), (Tcp, 9000)]),
+            knocks::door(2, &[(Tcp, 7000), (Tcp, 9000)]),
         ];
         let given = || Orders { secrets: [server(7), server(8)].into(), doors: doors().into(), ..orders() };
         let mut here = Scene::new(given());

@@ -1,0 +1,338 @@
+//! What doors in knockd's manner have open: each knock runs its start command, and each start its own stop, once.
+//!
+//! A stop never runs before its own start has ended. What has a stop is on record before its start runs, so that it is
+//! closed after a crash too: at least once, and exactly once unless the crash fell between *closing* and *closed*.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use core::time::Duration;
+
+use knock_spa_proto::address::Address;
+use knock_spa_proto::time::{BootTime, Now, UnixTime};
+
+use super::effect::{Ended, Job, JobId, Manner};
+use super::opening::Deadline;
+use crate::command::Rendered;
+use crate::knockd::{Again, Said};
+
+/// Runs at a time at most: whoever knows a sequence can knock with any source address, and knockd would have a process
+/// for each.
+pub const MAX_RUNS: usize = 16_384;
+
+/// Tries of a stop command that does not even start, or is killed, before somebody must look.
+const MAX_STOPS: u32 = 5;
+
+/// Names a run for as long as the journal remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+/// A start command that ran or runs, and what is to run after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its name.
+    pub id: RunId,
+    /// The door's name.
+    pub door: String,
+    /// Who knocked.
+    pub address: Address,
+    /// When.
+    pub since: UnixTime,
+    /// What closes again.
+    pub stop: Rendered,
+    /// How long after the end of the start command.
+    pub stop_after: Duration,
+    /// What another knock does meanwhile.
+    pub again: Again,
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Its record is being written; then this command starts.
+    Recorded(Rendered),
+    /// The start command runs.
+    Starting,
+    /// It is open until then.
+    Open(Deadline),
+    /// The record that it is being closed is being written.
+    Closing,
+    /// The stop command runs, for the time of this number.
+    Stopping(u32),
+    /// The stop command did not run to its end so many times; it runs again at this time.
+    Retry(u32, BootTime),
+    /// It failed too often.
+    Stuck,
+}
+
+#[derive(Debug)]
+struct Entry {
+    run: Run,
+    phase: Phase,
+    /// The keeper stops: it is closed as soon as its start has ended.
+    hurries: bool,
+}
+
+/// What a job of ours is.
+#[derive(Clone, Debug)]
+struct Task {
+    door: String,
+    /// The run that it belongs to; none for a start that has no stop.
+    run: Option<RunId>,
+}
+
+/// What a change of the runs asks for.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Run this.
+    Run(Job),
+    /// Tell this.
+    Say(Said),
+    /// Record that this begins, then say so with [`Runs::handle_recorded`].
+    RecordBegun(Run),
+    /// Note that this is open until then.
+    NoteOpen(RunId, Deadline),
+    /// Record that this is being closed, then say so with [`Runs::handle_recorded`].
+    RecordClosing(RunId),
+    /// Note that this is closed.
+    NoteClosed(RunId),
+    /// The stop command did not run to its end, and is tried again after this span, or never.
+    StopFailed(String, Ended, Option<Duration>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    entries: BTreeMap<RunId, Entry>,
+    /// What extends instead of starting again.
+    by_target: BTreeMap<(String, Address), RunId>,
+    /// When entries are to be looked at.
+    due: BTreeSet<(BootTime, RunId)>,
+    tasks: BTreeMap<u64, Task>,
+    next_run: u64,
+    next_task: u64,
+}
+
+/// There are [`MAX_RUNS`] already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;
+
+impl Runs {
+    /// Begins a run, or extends the one that is there.
+    pub(super) fn begin(
+        &mut self,
+        door: &str,
+        address: Address,
+        pair: crate::knockd::Pair,
+        again: Again,
+        now: Now,
+    ) -> Result<Option<Step>, NoRoom> {
+        let Some((stop, stop_after)) = pair.stop else {
+            return Ok(Some(self.start(door, None, pair.start)?));
+        };
+        if again == Again::Extend
+            && let Some(id) = self.by_target.get(&(door.into(), address)).copied()
+            && let Some(step) = self.extend(id, stop_after, now)
+        {
+            return Ok(step);
+        }
+        if self.entries.len() >= MAX_RUNS {
+            return Err(NoRoom);
+        }
+        let id = RunId(self.next_run);
+        self.next_run = self.next_run.saturating_add(1);
+        let run = Run { id, door: door.into(), address, since: now.unix, stop, stop_after, again };
+        self.insert(run.clone(), Phase::Recorded(pair.start));
+        Ok(Some(Step::RecordBegun(run)))
+    }
+
+    /// Puts off the stop of a run; the outer `None` where it is being closed already, the inner where there is nothing
+    /// to do: the time counts from the end of the start command anyway.
+    fn extend(&mut self, id: RunId, stop_after: Duration, now: Now) -> Option<Option<Step>> {
+        match self.entries.get(&id)?.phase {
+            Phase::Recorded(_) | Phase::Starting => Some(None),
+            Phase::Open(_) => Some(self.open(id, Deadline::after(stop_after, now))),
+            Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
+        }
+    }
+
+    fn insert(&mut self, run: Run, phase: Phase) {
+        if run.again == Again::Extend {
+            self.by_target.insert((run.door.clone(), run.address), run.id);
+        }
+        self.next_run = self.next_run.max(run.id.0.saturating_add(1));
+        self.entries.insert(run.id, Entry { run, phase, hurries: false });
+    }
+
+    /// Takes in a run of the journal: open until then, since nobody knows how far its start came.
+    pub(super) fn adopt(&mut self, run: Run, until: Deadline) {
+        let id = run.id;
+        self.insert(run, Phase::Open(until));
+        self.due.insert((until.boot, id));
+    }
+
+    /// Goes on after a record that was asked for.
+    pub(super) fn handle_recorded(&mut self, id: RunId) -> Option<Step> {
+        let entry = self.entries.get_mut(&id)?;
+        match entry.phase.clone() {
+            Phase::Recorded(start) => {
+                entry.phase = Phase::Starting;
+                let door = entry.run.door.clone();
+                self.start(&door, Some(id), start).ok()
+            }
+            Phase::Closing => self.stop(id, 1),
+            Phase::Starting | Phase::Open(_) | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
+        }
+    }
+
+    /// Takes note of how a command ended.
+    pub(super) fn handle_ended(&mut self, job: u64, ended: Ended, now: Now) -> [Option<Step>; 3] {
+        let Some(task) = self.tasks.remove(&job) else { return [None, None, None] };
+        let said = match ended {
+            Ended::Status(0) => None,
+            Ended::Status(status) => Some(Said::NonZero { door: task.door, status }),
+            // The shell's own end is what counts; killed by a signal it has status 0.
+            Ended::Killed | Ended::TimedOut => Some(Said::NonZero { door: task.door, status: 0 }),
+            Ended::NotStarted => Some(Said::NotStarted),
+        };
+        let said = said.map(Step::Say);
+        let Some(id) = task.run else { return [said, None, None] };
+        let Some(entry) = self.entries.get(&id) else { return [said, None, None] };
+        match entry.phase {
+            Phase::Starting if entry.hurries => [said, self.close(id), None],
+            Phase::Starting => {
+                let until = Deadline::after(entry.run.stop_after, now);
+                [said, self.open(id, until), None]
+            }
+            Phase::Stopping(tries) => {
+                let [failed, next] = self.handle_stopped(id, tries, ended, now.boot);
+                [said, failed, next]
+            }
+            Phase::Recorded(_) | Phase::Open(_) | Phase::Closing | Phase::Retry(..) | Phase::Stuck => {
+                [said, None, None]
+            }
+        }
+    }
+
+    /// A stop that ran to its end has done what it could, whatever its status: a second one could close what another
+    /// knock has opened meanwhile.
+    fn handle_stopped(&mut self, id: RunId, tries: u32, ended: Ended, now: BootTime) -> [Option<Step>; 2] {
+        if let Ended::Status(_) = ended {
+            self.remove(id);
+            return [Some(Step::NoteClosed(id)), None];
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return [None, None] };
+        let door = entry.run.door.clone();
+        if tries >= MAX_STOPS {
+            entry.phase = Phase::Stuck;
+            return [Some(Step::StopFailed(door, ended, None)), None];
+        }
+        let wait = Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX));
+        let at = now.saturating_add(wait);
+        entry.phase = Phase::Retry(tries, at);
+        self.due.insert((at, id));
+        [Some(Step::StopFailed(door, ended, Some(wait))), None]
+    }
+
+    /// Goes on with one run whose time has come.
+    pub(super) fn handle_timeout(&mut self, now: BootTime) -> Option<[Option<Step>; 2]> {
+        let (at, id) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&(at, id));
+        let Some(entry) = self.entries.get(&id) else { return Some([None, None]) };
+        Some(match entry.phase {
+            Phase::Open(_) => {
+                let (door, from) = (entry.run.door.clone(), entry.run.address);
+                [Some(Step::Say(Said::CommandTimeout { door, from })), self.close(id)]
+            }
+            Phase::Retry(tries, _) => [self.stop(id, tries.saturating_add(1)), None],
+            Phase::Recorded(_) | Phase::Starting | Phase::Closing | Phase::Stopping(_) | Phase::Stuck => {
+                [None, None]
+            }
+        })
+    }
+
+    /// Closes everything that is open, since nobody would later: what a start still runs for, after its end.
+    pub(super) fn handle_stop(&mut self) -> alloc::vec::Vec<Step> {
+        let ids: alloc::vec::Vec<RunId> = self.entries.keys().copied().collect();
+        ids.into_iter().filter_map(|id| self.hurry(id)).collect()
+    }
+
+    fn hurry(&mut self, id: RunId) -> Option<Step> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.hurries = true;
+        match entry.phase {
+            Phase::Open(until) => {
+                self.due.remove(&(until.boot, id));
+                self.close(id)
+            }
+            Phase::Recorded(_)
+            | Phase::Starting
+            | Phase::Closing
+            | Phase::Stopping(_)
+            | Phase::Retry(..)
+            | Phase::Stuck => None,
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub(super) fn next_due(&self) -> Option<BootTime> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// How many stop commands did not run to their end and will be tried again, and how many of those are given up.
+    pub(super) fn failing(&self) -> (usize, usize) {
+        let count = |is: fn(&Phase) -> bool| self.entries.values().filter(|entry| is(&entry.phase)).count();
+        (count(|phase| matches!(phase, Phase::Retry(..))), count(|phase| *phase == Phase::Stuck))
+    }
+
+    /// The runs with a stop, each with when it is due and whether the stop has begun.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Run, Option<Deadline>, bool)> {
+        self.entries.values().map(|entry| match entry.phase {
+            Phase::Recorded(_) | Phase::Starting => (&entry.run, None, false),
+            Phase::Open(until) => (&entry.run, Some(until), false),
+            Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => (&entry.run, None, true),
+        })
+    }
+
+    fn open(&mut self, id: RunId, until: Deadline) -> Option<Step> {
+        let entry = self.entries.get_mut(&id)?;
+        if let Phase::Open(old) = core::mem::replace(&mut entry.phase, Phase::Open(until)) {
+            self.due.remove(&(old.boot, id));
+        }
+        self.due.insert((until.boot, id));
+        Some(Step::NoteOpen(id, until))
+    }
+
+    fn close(&mut self, id: RunId) -> Option<Step> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.phase = Phase::Closing;
+        let target = (entry.run.door.clone(), entry.run.address);
+        if self.by_target.get(&target) == Some(&id) {
+            self.by_target.remove(&target);
+        }
+        Some(Step::RecordClosing(id))
+    }
+
+    fn remove(&mut self, id: RunId) {
+        self.entries.remove(&id);
+    }
+
+    fn start(&mut self, door: &str, run: Option<RunId>, command: Rendered) -> Result<Step, NoRoom> {
+        if run.is_none() && self.tasks.len() >= MAX_RUNS {
+            return Err(NoRoom);
+        }
+        Ok(Step::Run(self.job(door, run, command, Manner::KnockdStart)))
+    }
+
+    fn stop(&mut self, id: RunId, tries: u32) -> Option<Step> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.phase = Phase::Stopping(tries);
+        let (door, command) = (entry.run.door.clone(), entry.run.stop.clone());
+        Some(Step::Run(self.job(&door, Some(id), command, Manner::KnockdStop)))
+    }
+
+    fn job(&mut self, door: &str, run: Option<RunId>, command: Rendered, manner: Manner) -> Job {
+        let id = self.next_task;
+        self.next_task = self.next_task.wrapping_add(1);
+        self.tasks.insert(id, Task { door: door.into(), run });
+        Job { id: JobId::Run(id), door: door.into(), command, manner }
+    }
+}

@@ -1,0 +1,26 @@
+//! The file that says which process the daemon in the background is.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that is there for as long as this is.
+#[derive(Debug)]
+pub(super) struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Writes the file, in place of what it held before, as knockd does.
+    pub(super) fn write(path: &Path) -> io::Result<Self> {
+        let mut file = File::create(path)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self(std::path::absolute(path)?))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::debug!(event = "pid-file-left", %error);
+        }
+    }
+}
