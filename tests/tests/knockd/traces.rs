@@ -20,7 +20,7 @@ use knock_spa_tests::knockd::model::Faults;
 use knock_spa_tests::knockd::rehearsal::rehearse;
 use knock_spa_tests::knockd::trace::{Ours, Trace};
 
-use super::bench::{complaint, in_rigs, run};
+use super::bench::{in_rigs, judged};
 use super::{daemons, invocations};
 
 /// A door with a start command.
@@ -55,8 +55,8 @@ pub fn all() -> Vec<Trace> {
 fn live_through(traces: &[Trace]) {
     let daemons = daemons();
     let complaints = in_rigs(traces, |rig, trace| {
-        let run = run(rig, trace, &daemons);
-        complaint(trace, &run).map(|complaint| format!("=== {}\n{complaint}", trace.name))
+        let complaint = judged(rig, trace, &daemons);
+        complaint.map(|complaint| format!("=== {}\n{complaint}", trace.name))
     });
     let complaints: Vec<_> = complaints.into_iter().flatten().collect();
     assert!(
