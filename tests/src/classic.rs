@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -137,15 +137,16 @@ impl Classic {
 
     /// Whether a door was opened for this address.
     #[must_use]
-    pub fn has_opened(&self, from: Ipv4Addr) -> bool {
-        self.path("opened").join(from.to_string()).exists()
+    pub fn has_opened(&self, from: impl Into<IpAddr>) -> bool {
+        self.path("opened").join(from.into().to_string()).exists()
     }
 
     /// Waits until a door is opened for this address.
     ///
     /// # Panics
     /// Where that does not happen soon.
-    pub fn await_opened(&self, from: Ipv4Addr) {
+    pub fn await_opened(&self, from: impl Into<IpAddr>) {
+        let from = from.into();
         until(PATIENCE, &format!("a door to open for {from}"), || self.has_opened(from));
     }
 }

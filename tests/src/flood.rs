@@ -144,7 +144,8 @@ mod tests {
     fn packets_add_up() {
         let packet = packet(Hit { from: stranger(0x01ff_ee), port: 7000 }, Ipv4Addr::new(192, 0, 2, 1));
         assert_eq!(packet[12..16], [11, 1, 0xff, 0xee]);
-        let words = packet[12..].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+        let words =
+            packet[12..].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
         assert_eq!((words.sum::<u32>() + 6 + 20) % 0xffff, 0);
     }
 }

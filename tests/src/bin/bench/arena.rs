@@ -67,7 +67,8 @@ impl Arena {
     /// How many packets the server's capture sockets had no room for.
     pub fn dropped(&self) -> u32 {
         let sockets = self.world.server.run("ss --packet --numeric --memory");
-        let dropped = sockets.split(",d").skip(1).filter_map(|rest| rest.split_once(')')?.0.parse::<u32>().ok());
+        let dropped =
+            sockets.split(",d").skip(1).filter_map(|rest| rest.split_once(')')?.0.parse::<u32>().ok());
         dropped.sum()
     }
 }

@@ -45,10 +45,11 @@ struct Outcome {
 /// Memory, and doors that open during and after floods.
 pub fn measure(arena: &Arena, table: &mut Table) {
     for (count, pace) in FLOODS {
-        let [knockd, ours] =
-            Program::BOTH.map(|program| arena.shut(|| outcome(arena, program, count, pace)));
+        let [knockd, ours] = Program::BOTH.map(|program| arena.shut(|| outcome(arena, program, count, pace)));
         let rate = digits((knockd.rate + ours.rate) / 2000.0);
-        let what = format!("{count} sources at the first port, {rate} k a second: honest knocks that open meanwhile");
+        let what = format!(
+            "{count} sources at the first port, {rate} k a second: honest knocks that open meanwhile"
+        );
         let opened = |outcome: &Outcome| format!("{} of {KNOCKS}", outcome.opened);
         table.row(&what, &opened(&knockd), &opened(&ours), "");
         let opens = |outcome: &Outcome| if outcome.opens { "opens" } else { "does not open" };
@@ -60,7 +61,12 @@ pub fn measure(arena: &Arena, table: &mut Table) {
             };
             let grown = |outcome: &Outcome| outcome.memory[1].saturating_sub(outcome.memory[0]).max(1) as f64;
             let ratio = format!("{} × the growth", digits(grown(&knockd) / grown(&ours)));
-            table.row("… and memory before and after it (PSS, all processes)", &words(&knockd), &words(&ours), &ratio);
+            table.row(
+                "… and memory before and after it (PSS, all processes)",
+                &words(&knockd),
+                &words(&ours),
+                &ratio,
+            );
         }
     }
 }

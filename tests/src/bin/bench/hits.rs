@@ -42,7 +42,9 @@ pub fn measure(arena: &Arena, table: &mut Table) {
         }
         let [knockd, ours] = [knockd, ours].map(middle);
         let doors = if count == 1 { "1 door".into() } else { format!("{count} doors") };
-        let what = format!("processor time for each of {HITS} first ports that is heard, {RATE} a second, {doors}, IPv4");
+        let what = format!(
+            "processor time for each of {HITS} first ports that is heard, {RATE} a second, {doors}, IPv4"
+        );
         table.row(&what, &span(knockd.each), &span(ours.each), &ratio(knockd.each, ours.each));
         table.row("… and how many it hears", &percent(knockd.heard), &percent(ours.heard), "");
         [knockd, ours]

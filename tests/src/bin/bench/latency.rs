@@ -23,7 +23,9 @@ const TURN: usize = 10;
 /// Median times of idle daemons, of doors that stay open and of those that are closed again.
 pub fn measure(arena: &Arena, table: &mut Table) {
     let closed_again = "stop_command = :\ncmd_timeout = 600";
-    for (words, more) in [("a door without a stop command", ""), ("a door that is closed again", closed_again)] {
+    for (words, more) in
+        [("a door without a stop command", ""), ("a door that is closed again", closed_again)]
+    {
         let (mut knockd, mut ours) = (Vec::new(), Vec::new());
         while ours.len() < KNOCKS {
             knockd.extend(turn(arena, Program::Knockd, more));
