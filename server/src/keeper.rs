@@ -177,6 +177,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
+        let mut listening = Listening::new(start);
+        let capture = Capture::new(plan.interest(), &plan.settings.listen.interfaces);
+        let prepared = capture.and_then(|capture| listening.prepare(capture));
+        prepared.map_err(RunError::doing("listen to packets"))?;
         Ok(Self {
             source,
             numbers,
@@ -187,7 +191,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             one_time: OneTimeSequences::new(&plan.settings),
             sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
-            listening: Listening::new(start),
+            listening,
             address_watch,
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
             ask_again: Backoff::default(),

@@ -73,7 +73,11 @@ impl From<RunError> for Failure {
                 Self::new(exit, error).hint("`knock-spad check` shows everything that is wrong at once")
             }
             RunError::Journal(error) => error.into(),
-            RunError::System { .. } => Self::new(Exit::System, error),
+            RunError::System { error: ref reason, .. } => {
+                let denied = reason.kind() == std::io::ErrorKind::PermissionDenied;
+                let exit = if denied { Exit::Permission } else { Exit::System };
+                Self::new(exit, error)
+            }
         }
     }
 }

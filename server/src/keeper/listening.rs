@@ -1,6 +1,7 @@
 //! The listener, seen from the keeper: started, given orders, heard, and started again when it is gone.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use knock_spa_engine::watch::Orders;
@@ -43,6 +44,8 @@ pub(super) struct Listening<L> {
     started_at: BootTime,
     /// What the listener's sockets see.
     capture: Option<Capture>,
+    /// Sockets that no listener has yet: they see everything from now on.
+    prepared: Option<(Capture, Vec<OwnedFd>)>,
     missing: Vec<InterfaceName>,
     restarts: u64,
     backoff: Backoff,
@@ -65,6 +68,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             ready_by: None,
             started_at: BootTime::ZERO,
             capture: None,
+            prepared: None,
             missing: Vec::new(),
             restarts: 0,
             backoff: Backoff::default(),
@@ -72,6 +76,21 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             before: Counters::default(),
             untold_told: 0,
             untold_at: None,
+        }
+    }
+
+    /// Opens sockets before there is a listener, so that nothing that comes meanwhile is missed.
+    pub(super) fn prepare(&mut self, capture: Capture) -> io::Result<()> {
+        let sockets = capture.open()?;
+        self.prepared = Some((capture, sockets));
+        Ok(())
+    }
+
+    /// The sockets that `capture` needs.
+    fn sockets(&mut self, capture: &Capture) -> io::Result<Vec<OwnedFd>> {
+        match self.prepared.take() {
+            Some((prepared, sockets)) if prepared == *capture => Ok(sockets),
+            Some(_) | None => capture.open(),
         }
     }
 
@@ -111,8 +130,12 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         capture: Capture,
         now: BootTime,
     ) -> io::Result<()> {
+        if self.channel.is_none() {
+            return Ok(());
+        }
+        let is_in_use = self.capture.as_ref() == Some(&capture);
+        let sockets = if is_in_use { None } else { Some(self.sockets(&capture)?) };
         let Some(channel) = &self.channel else { return Ok(()) };
-        let sockets = if self.capture.as_ref() == Some(&capture) { None } else { Some(capture.open()?) };
         self.ready = false;
         self.ready_by = Some(now.saturating_add(ORDERS_PATIENCE));
         let handing = channel.hand_over(orders, sockets.as_deref());

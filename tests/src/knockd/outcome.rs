@@ -1,6 +1,7 @@
 //! What a daemon did, and whether two daemons did the same.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::trace::Trace;
 
@@ -73,13 +74,24 @@ impl Outcome {
     /// What the other has done otherwise, if anything.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
+        self.difference_by(other, |log| vec![log.to_vec()])
+    }
+
+    /// The same, where the order of lines on sources of different families does not count: who has a socket for each
+    /// family does not know which of two packets came first.
+    #[must_use]
+    pub fn difference_within_families(&self, other: &Self) -> Option<String> {
+        self.difference_by(other, by_family)
+    }
+
+    fn difference_by(&self, other: &Self, order: fn(&[String]) -> Vec<Vec<String>>) -> Option<String> {
         let mut found = Vec::new();
         let mut compare = |what: &str, same: bool| {
             if !same {
                 found.push(what.to_owned());
             }
         };
-        compare("log", self.log == other.log);
+        compare("log", order(&self.log) == order(&other.log));
         compare("messages of commands", self.aside == other.aside);
         compare("commands", self.ran_in_groups(self) == self.ran_in_groups(other));
         compare("files", self.files == other.files);
@@ -123,6 +135,21 @@ impl Outcome {
     pub fn has_as_much_as(&self, other: &Self) -> bool {
         self.aside.len() >= other.aside.len() && self.ran.len() >= other.ran.len()
     }
+}
+
+/// The lines on IPv4 sources, those on IPv6 sources, and the others.
+fn by_family(log: &[String]) -> Vec<Vec<String>> {
+    let mut families = vec![Vec::new(); 3];
+    for line in log {
+        let source = line.split(": ").next().and_then(|source| source.split(' ').next());
+        let family = match source.unwrap_or_default().parse() {
+            Ok(IpAddr::V4(_)) => 0,
+            Ok(IpAddr::V6(_)) => 1,
+            Err(_) => 2,
+        };
+        families[family].push(line.clone());
+    }
+    families
 }
 
 impl fmt::Display for Outcome {

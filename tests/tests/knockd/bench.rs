@@ -33,9 +33,12 @@ pub fn in_rigs<T: Sync, R: Send>(items: &[T], work: impl Fn(&mut Rig, &T) -> R +
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs a trace until a run says something.
+/// Runs a trace until a run says something. Where the successor does something else on purpose, knockd is alone.
 pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
-    let mut run = rig.run(trace, daemons);
+    let alone = matches!(trace.ours, Ours::Other(_));
+    let daemons: Vec<_> =
+        daemons.iter().copied().filter(|daemon| !alone || *daemon == Daemon::Knockd).collect();
+    let mut run = rig.run(trace, &daemons);
     for _ in 0..3 {
         if run.flaw.is_some() || has_changed(trace) {
             *rig = Rig::new();
@@ -43,7 +46,7 @@ pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
         if run.flaw.is_none() {
             break;
         }
-        run = rig.run(trace, daemons);
+        run = rig.run(trace, &daemons);
     }
     run
 }
@@ -54,7 +57,7 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     for _ in 0..2 {
         let run = run(rig, trace, daemons);
         let complaint = complaint(trace, &run)?;
-        if run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && is_wrong(trace, it)) {
+        if run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && is_wrong(it)) {
             return Some(complaint);
         }
     }
@@ -62,9 +65,16 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     complaint(trace, &run)
 }
 
-fn is_wrong(trace: &Trace, verdict: &Verdict) -> bool {
-    let is_judged = verdict.daemon == Daemon::Knockd || !matches!(trace.ours, Ours::Other(_));
-    is_judged && verdict.expected.difference(&verdict.found).is_some()
+fn is_wrong(verdict: &Verdict) -> bool {
+    difference(verdict).is_some()
+}
+
+/// How a daemon differs from its model.
+fn difference(Verdict { daemon, expected, found }: &Verdict) -> Option<String> {
+    match daemon {
+        Daemon::Knockd => expected.difference(found),
+        Daemon::Ours => expected.difference_within_families(found),
+    }
 }
 
 /// Whether the rig is another after the trace.
@@ -79,15 +89,13 @@ pub fn complaint(trace: &Trace, run: &Run) -> Option<String> {
         writeln!(text, "It could not be run: {flaw}").expect("a text");
     }
     for verdict in &run.verdicts {
-        let judged = verdict.daemon == Daemon::Knockd || !matches!(trace.ours, Ours::Other(_));
-        if let Some(difference) = verdict.expected.difference(&verdict.found).filter(|_| judged) {
+        if let Some(difference) = difference(verdict) {
             writeln!(text, "{:?} differs from its model: {difference}", verdict.daemon).expect("a text");
         }
     }
     if let [knockd, ours] = run.verdicts.as_slice()
-        && !matches!(trace.ours, Ours::Other(_))
         && knockd.expected.difference(&ours.expected).is_none()
-        && let Some(difference) = knockd.found.difference(&ours.found)
+        && let Some(difference) = knockd.found.difference_within_families(&ours.found)
     {
         writeln!(text, "The daemons differ: {difference}").expect("a text");
     }
