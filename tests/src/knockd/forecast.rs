@@ -118,7 +118,10 @@ impl<'t> World<'t> {
         let doors = configuration.doors;
         let names = doors.iter().map(|door| cut(&door.name, 127)).collect();
         let model = Model::new(self.faults, &self.trace.own, &doors);
-        self.running = Some(Running { doors, names, model });
+        let old = self.running.replace(Running { doors, names, model });
+        if let (Faults::Mended, Some(old), Some(running)) = (self.faults, old, &mut self.running) {
+            running.model.inherit(old.model);
+        }
     }
 
     /// Says what is wrong, to the log too where it is open.

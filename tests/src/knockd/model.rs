@@ -132,6 +132,15 @@ impl Watched {
         for_us && listed && self.likes(packet)
     }
 
+    /// Whether an attempt at one of two doors is one at the other.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let knock = |door: &Door| {
+            let flags = (door.flags_set, door.flags_clear);
+            (door.name.clone(), door.sequence.clone(), door.within, flags, door.target.clone())
+        };
+        knock(&self.door) == knock(&other.door)
+    }
+
     /// Whether an attempt at this door can be made by way of this address.
     fn accepts(&self, to: IpAddr, own: &[IpAddr]) -> bool {
         match &self.target {
@@ -153,6 +162,14 @@ impl Watched {
 }
 
 impl Model {
+    /// Takes over the attempts of a model before it, at doors that are still there.
+    pub fn inherit(&mut self, old: Self) {
+        for attempt in old.attempts.into_iter().filter(|attempt| attempt.fate == Fate::Going) {
+            let door = self.doors.iter().position(|door| door.is_same_as(&old.doors[attempt.door]));
+            self.attempts.extend(door.map(|door| Attempt { door, ..attempt }));
+        }
+    }
+
     /// A tracker that has seen nothing, of an interface with these addresses.
     #[must_use]
     pub fn new(faults: Faults, own: &[IpAddr], doors: &[Door]) -> Self {
