@@ -188,7 +188,11 @@ mod tests {
         let of = |door: &str, numbers: &[u64]| -> Vec<_> {
             numbers.iter().map(|number| (JobId::Run(*number), door.to_owned())).collect()
         };
-        assert_eq!(numbers(&mut lane), of("busy", &[0, 1, 2, 3, 4, 5]), "in their order, and not in all places");
+        assert_eq!(
+            numbers(&mut lane),
+            of("busy", &[0, 1, 2, 3, 4, 5]),
+            "in their order, and not in all places"
+        );
         (100..105).for_each(|number| lane.push(job(number, "other")));
         assert_eq!(numbers(&mut lane), of("other", &[100, 101]));
         lane.end("busy");
