@@ -213,7 +213,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
-                self.listening.ready_by(),
+                self.listening.next_check(),
                 self.wall.as_ref().and_then(|wall| wall.backoff().retry_at()),
                 self.ask_again.retry_at(),
             ];

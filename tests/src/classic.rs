@@ -154,7 +154,10 @@ impl Classic {
 impl Drop for Classic {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("the log:\n{}\nand besides:\n{}", self.log(), self.output());
+            let log = self.log();
+            let last: Vec<_> = log.lines().rev().take(40).collect();
+            let last: Vec<_> = last.into_iter().rev().collect();
+            eprintln!("the end of the log:\n{}\nand besides:\n{}", last.join("\n"), self.output());
         }
         for pid in family(self.pid()) {
             // It may have ended.

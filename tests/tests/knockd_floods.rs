@@ -82,10 +82,11 @@ fn flood_from(sources: u32) {
         let line = format!("{}: door{}: OPEN SESAME", honest(number), u8::from(number < 10));
         assert_eq!(log.matches(&line).count(), 1, "{line}");
     }
-    let suppressed = |text: &str| text.matches("suppressed").count();
-    let expected = 1 + usize::try_from(took.as_secs() / 60).unwrap();
-    assert!((1..=expected).contains(&suppressed(&daemon.output())), "{}", daemon.output());
-    assert_eq!(suppressed(&log), 0);
+    assert!(!log.contains("suppressed"));
+    // Of the others there is a count, every ten seconds.
+    until(2 * PATIENCE, "the administrator to be told", || daemon.output().contains("suppressed"));
+    let told = daemon.output().matches("suppressed").count();
+    assert!(told <= 1 + usize::try_from(began.elapsed().as_secs() / 10).unwrap(), "{}", daemon.output());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::io::process::Started;
 /// A listener that has not said after so long that its orders are in force is replaced.
 const ORDERS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is said that steps of sequences were not told.
+/// How long it takes until it is said that steps of sequences were not told: all of them at once.
 const UNTOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The one after a listener that lived for so long is started without a growing wait.
@@ -169,16 +169,19 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.channel.is_some()
     }
 
-    /// Replaces a listener whose orders should be in force by now.
+    /// Replaces a listener whose orders should be in force by now; tells of steps that were not told.
     pub(super) async fn check(&mut self, now: BootTime) {
+        if self.untold_at.is_some_and(|at| at <= now) {
+            self.tell_untold();
+        }
         if self.ready_by.is_some_and(|by| by <= now) {
             self.lose("it does not say that its orders are in force", now).await;
         }
     }
 
     /// When [`Self::check`] has something to do.
-    pub(super) const fn ready_by(&self) -> Option<BootTime> {
-        self.ready_by
+    pub(super) fn next_check(&self) -> Option<BootTime> {
+        [self.ready_by, self.untold_at].into_iter().flatten().min()
     }
 
     /// Waits for a report, for ever where there is no listener.
@@ -207,18 +210,20 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
-    /// Takes note of what the listener counted; tells of steps that were not told, once in a while.
+    /// Takes note of what the listener counted.
     pub(super) fn handle_counters(&mut self, counters: Counters, now: BootTime) {
         self.counters = counters;
-        let untold = counters.untold.saturating_sub(self.untold_told);
-        if untold > 0 && self.untold_at.is_none_or(|at| now.saturating_since(at) >= UNTOLD_EVERY) {
-            tracing::warn!(
-                event = "suppressed",
-                count = untold,
-                "steps of sequences were not logged: too many"
-            );
-            (self.untold_told, self.untold_at) = (counters.untold, Some(now));
+        if self.untold_at.is_none() && self.counted().untold > self.untold_told {
+            self.untold_at = Some(now.saturating_add(UNTOLD_EVERY));
         }
+    }
+
+    /// Tells how many steps were not told since the last time.
+    fn tell_untold(&mut self) {
+        let untold = self.counted().untold;
+        let count = untold.saturating_sub(self.untold_told);
+        (self.untold_told, self.untold_at) = (untold, None);
+        tracing::warn!(event = "suppressed", count, "steps of sequences were not logged: too many");
     }
 
     /// Lets go of a listener that is lost, and sees to another.
@@ -237,7 +242,6 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.ready = false;
         self.before = self.counted();
         self.counters = Counters::default();
-        self.untold_told = 0;
         if let Some(mut process) = self.process.take()
             && let Err(error) = process.kill().await
         {
