@@ -7,6 +7,7 @@ use std::time::Duration;
 use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_engine::rules::{Action, Door, Knockable};
 use knock_spa_proto::interface::InterfaceName;
+use knock_spa_proto::knock::ClassicKnock;
 use knock_spa_proto::service::ServiceName;
 
 use crate::nft::Trusted;
@@ -61,6 +62,16 @@ impl Settings {
     #[must_use]
     pub fn door(&self, name: ServiceName) -> Option<&Door> {
         self.doors.iter().find(|door| door.name == name)
+    }
+
+    /// The knock of a door that has, or had, one.
+    pub fn knock_mut(&mut self, door: Knockable) -> Option<&mut Option<ClassicKnock>> {
+        match door {
+            Knockable::Door(name) => {
+                self.doors.iter_mut().find(|door| door.name == name).map(|door| &mut door.classic)
+            }
+            Knockable::Knockd(place) => self.knockd_doors.get_mut(place).map(|door| &mut door.knock),
+        }
     }
 
     /// Whether any door is shut by the guard.

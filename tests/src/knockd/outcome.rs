@@ -4,13 +4,14 @@ use std::fmt;
 
 use super::trace::Trace;
 
-/// The message without the name of the section that it is about.
-fn without_section(line: &str) -> String {
-    let parts = line.split_once(": section ").filter(|(start, _)| ["config", "error"].contains(start));
-    match parts.and_then(|(start, rest)| rest.rsplit_once(": ").map(|(_, end)| (start, end))) {
-        Some((start, end)) => format!("{start}: section …: {end}"),
-        None => line.to_owned(),
-    }
+/// Whether a message is about an invalid sequence in a file of them. There knockd names the section by memory that
+/// it has given back, where anything may be.
+fn is_about_a_section(line: &str) -> bool {
+    ["port ", "unknown protocol", "too many ports"].iter().any(|word| line.contains(word))
+        || line.starts_with("config: section ")
+        || line.starts_with("error: section ")
+        || line.starts_with("no line of a log: ")
+        || line.contains('\u{fffd}')
 }
 
 /// How a daemon ended.
@@ -59,8 +60,8 @@ impl Outcome {
     pub fn level(&mut self, trace: &Trace) {
         self.err.retain(|line| !line.starts_with("free(): "));
         if !trace.files.is_empty() {
-            // With a file of sequences knockd reads names from memory that it has given back.
-            self.err.iter_mut().chain(&mut self.log).for_each(|line| *line = without_section(line));
+            self.err.retain(|line| !is_about_a_section(line));
+            self.log.retain(|line| !is_about_a_section(line));
         }
         self.err.sort();
         self.aside.sort();

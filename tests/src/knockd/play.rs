@@ -200,10 +200,14 @@ impl<'r> Play<'r> {
             return;
         }
         let before = self.told();
-        self.hit(sentinel::knock(self.sentinel));
-        if !self.is_told(PATIENCE, &before) {
-            self.blame("a packet was not dealt with".to_owned());
+        for _ in 0..10 {
+            // One that is lost, as packets are while knockd replaces its filter, would have changed nothing.
+            self.hit(sentinel::knock(self.sentinel));
+            if self.is_told(Duration::from_secs(1), &before) {
+                return;
+            }
         }
+        self.blame("a packet was not dealt with".to_owned());
     }
 
     fn is_told(&mut self, limit: Duration, before: &[usize]) -> bool {

@@ -47,7 +47,7 @@ fn seed() -> u64 {
     })
 }
 
-/// Runs a trace, and says what is wrong.
+/// Runs a trace once, and says what is wrong.
 fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String> {
     let run = run(rig, trace, daemons);
     complaint(trace, &run)

@@ -20,7 +20,7 @@ use knock_spa_tests::knockd::model::Faults;
 use knock_spa_tests::knockd::rehearsal::rehearse;
 use knock_spa_tests::knockd::trace::{Ours, Trace};
 
-use super::bench::{complaint, in_rigs, run};
+use super::bench::{in_rigs, judged};
 use super::{daemons, invocations};
 
 /// A door with a start command.
@@ -51,14 +51,12 @@ pub fn all() -> Vec<Trace> {
     .concat()
 }
 
-#[test]
-fn daemons_live_through_traces_as_their_models_do() {
-    let only = std::env::var("KNOCKD_TRACE").unwrap_or_default();
-    let traces: Vec<_> = all().into_iter().filter(|trace| trace.name.contains(&only)).collect();
+/// Has all daemons live through traces, and fails where one does not do as it should.
+fn live_through(traces: &[Trace]) {
     let daemons = daemons();
-    let complaints = in_rigs(&traces, |rig, trace| {
-        let run = run(rig, trace, &daemons);
-        complaint(trace, &run).map(|complaint| format!("=== {}\n{complaint}", trace.name))
+    let complaints = in_rigs(traces, |rig, trace| {
+        let complaint = judged(rig, trace, &daemons);
+        complaint.map(|complaint| format!("=== {}\n{complaint}", trace.name))
     });
     let complaints: Vec<_> = complaints.into_iter().flatten().collect();
     assert!(
@@ -69,6 +67,19 @@ fn daemons_live_through_traces_as_their_models_do() {
         complaints.join("\n")
     );
     println!("{} traces", traces.len());
+}
+
+#[test]
+fn daemons_live_through_traces_as_their_models_do() {
+    let only = std::env::var("KNOCKD_TRACE").unwrap_or_default();
+    let traces: Vec<_> = all().into_iter().filter(|trace| trace.name.contains(&only)).collect();
+    live_through(&traces);
+}
+
+#[test]
+#[ignore = "takes half a minute: the defaults of time limits"]
+fn daemons_live_through_slow_traces_as_their_models_do() {
+    live_through(&time::slow());
 }
 
 #[test]

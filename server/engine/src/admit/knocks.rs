@@ -109,7 +109,8 @@ impl Admit {
         }
     }
 
-    fn say_in_knockds_words(&mut self, said: Said) {
+    /// Tells of something in knockd's words, after everything that was decided before.
+    pub fn say_in_knockds_words(&mut self, said: Said) {
         self.effects.push_back(Effect::Say(Event::Knockd(said)));
     }
 

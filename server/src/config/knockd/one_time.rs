@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8]) -> Found {
                 break;
             }
             Err(wrong) => {
-                found.remarks.push((line.number, format!("skipped: {}", escape(&wrong.to_string()))))
+                found.remarks.push((line.number, format!("skipped: {}", escape(&wrong.to_string()))));
             }
         }
     }

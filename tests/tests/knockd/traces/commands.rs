@@ -101,8 +101,15 @@ fn stops() -> Vec<Trace> {
         ),
         Trace::new(
             "a stop that is counted from the end of the start",
-            &command("sleep 0.7; echo start >>$RAN", "stop_command = echo stop %IP% >>$RAN\ncmd_timeout = 1"),
-            "a: 7000 ~1200 b: 7000",
+            &[
+                command(
+                    "sleep 1.2; echo start >>$RAN",
+                    "stop_command = echo stop %IP% >>$RAN\ncmd_timeout = 1",
+                ),
+                "[e]\nsequence = 8000\ncommand = echo e >>$RAN\n".to_owned(),
+            ]
+            .concat(),
+            "a: 7000 ~1700 b: 8000",
         ),
         Trace::new("reknock_while_open", &stop("1"), "a: 7000 ~600 7000"),
         Trace::new("two knockers, two stops", &stop("1"), "a: 7000 b: 7000 ~500 x: 7000"),

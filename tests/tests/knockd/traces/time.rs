@@ -11,6 +11,17 @@ pub fn traces() -> Vec<Trace> {
     [limits(), values(), several()].concat()
 }
 
+/// The defaults, which take as long as they are.
+pub fn slow() -> Vec<Trace> {
+    let stop = "[d]\nsequence = 7000\ncommand = echo start >>$RAN\nstop_command = echo stop %IP% >>$RAN\n\
+                [e]\nsequence = 8000\ncommand = echo e %IP% >>$RAN\n";
+    vec![
+        Trace::new("the default timeout is not over", &door("d", "7000,8000", ""), "a: 7000 ~24300 8000"),
+        Trace::new("the default timeout is over", &door("d", "7000,8000", ""), "a: 7000 ~25000 8000"),
+        Trace::new("the default time before a stop", stop, "a: 7000 ~9300 b: 8000 ~1400 c: 8000"),
+    ]
+}
+
 fn within(name: &str, seconds: &str) -> String {
     door(name, "7000,8000,9000", &format!("seq_timeout = {seconds}"))
 }
