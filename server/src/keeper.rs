@@ -448,7 +448,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             return;
         }
         match self.plan.rules() {
-            Ok(rules) => self.admit.handle_rules(rules, clock::now()),
+            Ok(rules) => self.admit.handle_sequences(rules),
             // Nothing but sequences has changed.
             Err(error) => tracing::error!(event = "sequences-failed", %error),
         }
