@@ -41,6 +41,14 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).expect("a year with few digits")
 }
 
+/// Waits for the next second where this one is nearly over: a daemon may read a packet a little after it came.
+fn leave_second() {
+    let into = now().rem_euclid(1000);
+    if into > 850 {
+        thread::sleep(Duration::from_millis((1010 - into).unsigned_abs()));
+    }
+}
+
 /// Waits for the moment in a second that leaves the most time to either side of its end.
 fn align() {
     let wait = (1_200 - now().rem_euclid(1000)) % 1000;
@@ -142,6 +150,7 @@ impl<'r> Play<'r> {
     }
 
     fn hit(&mut self, packet: Packet) {
+        leave_second();
         let before = now();
         self.rig.send(&packet);
         self.happened(What::Hit(packet));
