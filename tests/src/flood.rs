@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn packets_add_up() {
-        let packet = packet(Hit { from: stranger(0x01ff_ee), port: 7000 }, Ipv4Addr::new(192, 0, 2, 1));
+        let packet = packet(Hit { from: stranger(0x0001_ffee), port: 7000 }, Ipv4Addr::new(192, 0, 2, 1));
         assert_eq!(packet[12..16], [11, 1, 0xff, 0xee]);
         let words =
             packet[12..].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
