@@ -178,7 +178,9 @@ fn follow(daemon: Daemon) {
     scene.await_openings(0);
     assert_eq!(scene.reaches(22), Answer::Refused, "nothing is open afterwards");
     until(PATIENCE, "the log", || scene.log().contains("SSH: running command: /sbin/iptables -D INPUT"));
-    for line in ["192.0.2.2: openSSH: Stage 1", "192.0.2.2: SSH: OPEN SESAME", "192.0.2.2: SSH: command timeout"] {
+    for line in
+        ["192.0.2.2: openSSH: Stage 1", "192.0.2.2: SSH: OPEN SESAME", "192.0.2.2: SSH: command timeout"]
+    {
         assert!(scene.log().contains(line), "{line} in\n{}", scene.log());
     }
 }

@@ -117,7 +117,10 @@ impl<'t> World<'t> {
     fn adopt(&mut self, configuration: Configuration) {
         let doors = configuration.doors;
         let names = doors.iter().map(|door| cut(&door.name, 127)).collect();
-        let model = Model::new(self.faults, &self.trace.own, &doors);
+        let mut model = Model::new(self.faults, &self.trace.own, &doors);
+        if let Some(last) = self.running.as_ref().filter(|_| self.faults == Faults::Mended) {
+            model.inherit(&last.model);
+        }
         self.running = Some(Running { doors, names, model });
     }
 

@@ -160,6 +160,18 @@ impl Model {
         Self { faults, own: own.to_vec(), doors, attempts: Vec::new() }
     }
 
+    /// Goes on with the attempts of another model at doors that are the same here.
+    pub fn inherit(&mut self, other: &Self) {
+        let place = |door: usize| {
+            let old = &other.doors[door].door;
+            self.doors.iter().position(|watched| watched.door == *old)
+        };
+        let attempts = other.attempts.iter().filter(|attempt| attempt.fate == Fate::Going);
+        self.attempts = attempts
+            .filter_map(|attempt| place(attempt.door).map(|door| Attempt { door, ..attempt.clone() }))
+            .collect();
+    }
+
     /// Gives a door its next sequence.
     pub fn replace_sequence(&mut self, door: usize, sequence: Vec<Element>) {
         let watched = &mut self.doors[door];
@@ -270,6 +282,11 @@ fn knock(attempt: &mut Attempt, watched: &Watched, packet: &Packet) -> Vec<Line>
 impl Tracker for Model {
     fn hit(&mut self, packet: &Packet, now: i64) -> Vec<Line> {
         let mut lines = self.pass(now);
+        let packet = &match self.faults {
+            Faults::Kept => *packet,
+            // An address of IPv4 in the clothes of IPv6 is that of IPv4.
+            Faults::Mended => Packet { from: packet.from.to_canonical(), ..*packet },
+        };
         if self.admits(packet) {
             lines.extend(self.sweep(now));
             let knocked = self.advance(packet);

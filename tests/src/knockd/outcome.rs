@@ -1,6 +1,7 @@
 //! What a daemon did, and whether two daemons did the same.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::trace::Trace;
 
@@ -25,6 +26,15 @@ pub enum End {
     Signalled(i32),
     /// In the background, where nobody learns how.
     Vanished,
+}
+
+/// How much of the order of a log counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All of it.
+    Whole,
+    /// That of each family: where packets of the two come by two ways, those of the same moment have no order.
+    Families,
 }
 
 /// All that a daemon did that can be seen. `DIR` stands for its directory.
@@ -72,14 +82,18 @@ impl Outcome {
 
     /// What the other has done otherwise, if anything.
     #[must_use]
-    pub fn difference(&self, other: &Self) -> Option<String> {
+    pub fn difference(&self, other: &Self, order: Order) -> Option<String> {
         let mut found = Vec::new();
         let mut compare = |what: &str, same: bool| {
             if !same {
                 found.push(what.to_owned());
             }
         };
-        compare("log", self.log == other.log);
+        compare(
+            "log",
+            order == Order::Whole && self.log == other.log
+                || order == Order::Families && self.views() == other.views(),
+        );
         compare("messages of commands", self.aside == other.aside);
         compare("commands", self.ran_in_groups(self) == self.ran_in_groups(other));
         compare("files", self.files == other.files);
@@ -87,6 +101,18 @@ impl Outcome {
         compare("stderr", self.err == other.err);
         compare("stdout", self.out == other.out);
         (!found.is_empty()).then(|| found.join(", "))
+    }
+
+    /// The log as those see it who knock by IPv4, and those who knock by IPv6.
+    fn views(&self) -> [Vec<&String>; 2] {
+        let family = |message: &str| {
+            let source = message.split_once(": ").and_then(|(source, _)| source.split(' ').next());
+            source.and_then(|source| source.parse::<IpAddr>().ok())
+        };
+        let view = |left_out: fn(&IpAddr) -> bool| {
+            self.log.iter().filter(|message| !family(message).is_some_and(|ip| left_out(&ip))).collect()
+        };
+        [view(IpAddr::is_ipv6), view(IpAddr::is_ipv4)]
     }
 
     /// What the other's commands wrote, where those that came at the same time here have no order.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use knock_spa_tests::knockd::daemon::Daemon;
+use knock_spa_tests::knockd::outcome::Order;
 use knock_spa_tests::knockd::rig::{Rig, Run, Verdict};
 use knock_spa_tests::knockd::trace::{Ours, Step, Trace};
 
@@ -54,7 +55,7 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     for _ in 0..2 {
         let run = run(rig, trace, daemons);
         let complaint = complaint(trace, &run)?;
-        if run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && is_wrong(trace, it)) {
+        if run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && difference(trace, it).is_some()) {
             return Some(complaint);
         }
     }
@@ -62,9 +63,14 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     complaint(trace, &run)
 }
 
-fn is_wrong(trace: &Trace, verdict: &Verdict) -> bool {
-    let is_judged = verdict.daemon == Daemon::Knockd || !matches!(trace.ours, Ours::Other(_));
-    is_judged && verdict.expected.difference(&verdict.found).is_some()
+/// What a daemon does that its model does not, where it is held to that.
+fn difference(trace: &Trace, verdict: &Verdict) -> Option<String> {
+    let order = match (verdict.daemon, trace.ours) {
+        (Daemon::Ours, Ours::Other(_)) => return None,
+        (Daemon::Ours, _) => Order::Families,
+        (Daemon::Knockd, _) => Order::Whole,
+    };
+    verdict.expected.difference(&verdict.found, order)
 }
 
 /// Whether the rig is another after the trace.
@@ -79,15 +85,14 @@ pub fn complaint(trace: &Trace, run: &Run) -> Option<String> {
         writeln!(text, "It could not be run: {flaw}").expect("a text");
     }
     for verdict in &run.verdicts {
-        let judged = verdict.daemon == Daemon::Knockd || !matches!(trace.ours, Ours::Other(_));
-        if let Some(difference) = verdict.expected.difference(&verdict.found).filter(|_| judged) {
+        if let Some(difference) = difference(trace, verdict) {
             writeln!(text, "{:?} differs from its model: {difference}", verdict.daemon).expect("a text");
         }
     }
     if let [knockd, ours] = run.verdicts.as_slice()
         && !matches!(trace.ours, Ours::Other(_))
-        && knockd.expected.difference(&ours.expected).is_none()
-        && let Some(difference) = knockd.found.difference(&ours.found)
+        && knockd.expected.difference(&ours.expected, Order::Whole).is_none()
+        && let Some(difference) = knockd.found.difference(&ours.found, Order::Families)
     {
         writeln!(text, "The daemons differ: {difference}").expect("a text");
     }

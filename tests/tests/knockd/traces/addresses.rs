@@ -13,27 +13,33 @@ fn sources() -> Vec<Trace> {
         Trace::new(
             "v6_address_forms",
             one,
-            "::1: 7000 ::192.0.2.1: 7000 ::ffff:192.0.2.1: 7000 2001:db8::1:0:0:1: 7000 ::1:0: 7000 ::ffff: 7000 \
-             ::ffff:0:0: 7000 2001:db8:0:1:1:1:1:1: 7000 2001:0:0:1:0:0:0:1: 7000 2001:0:0:1::1: 7000 \
+            "::1: 7000 ::192.0.2.1: 7000 2001:db8::1:0:0:1: 7000 ::1:0: 7000 ::ffff: 7000 \
+             2001:db8:0:1:1:1:1:1: 7000 2001:0:0:1:0:0:0:1: 7000 2001:0:0:1::1: 7000 \
              fe80::1: 7000 2001:DB8::ABCD: 7000 64:ff9b::192.0.2.33: 7000 2001:db8:0:0:1:0:0:1: 7000",
         ),
+        Trace::new("v6_address_forms with a gap at the end", one, "2001:db8:1:1:1:1::: 7000 1::: 7000"),
         Trace::new(
-            "v6_address_forms with a gap at the end",
+            "sources that are our own or near",
             one,
-            "2001:db8:1:1:1:1::: 7000 1::: 7000 ::: 7000",
+            "192.0.2.1: 7000 192.0.2.9: 7000 127.0.0.1: 7000 10.0.0.1: 7000 192.0.2.254: 7000 2001:db8:1::1: 7000 \
+             ::1: 7000",
         ),
         Trace::new(
-            "odd sources",
+            "sources that nobody has",
             one,
-            "192.0.2.1: 7000 192.0.2.9: 7000 255.255.255.255: 7000 127.0.0.1: 7000 224.0.0.1: 7000 10.0.0.1: 7000 \
-             240.1.2.3: 7000 192.0.2.254: 7000",
-        ),
-        Trace::new("odd sources of IPv6", one, "2001:db8:1::1: 7000 ff02::1: 7000 ::1: 7000"),
+            "255.255.255.255: 7000 224.0.0.1: 7000 240.1.2.3: 7000 ff02::1: 7000 ::: 7000",
+        )
+        .other("impossible-sources"),
+        Trace::new("mapped addresses", one, "::ffff:192.0.2.1: 7000 ::ffff:10.0.0.1: 7000")
+            .mended("mapped-addresses"),
+        Trace::new("mapped addresses of nobody", one, "::ffff:0:0: 7000 ::ffff:255.255.255.255: 7000")
+            .other("impossible-sources"),
         Trace::new(
             "mapped addresses are others than those of IPv4",
             two,
             "a: 7000 ::ffff:198.51.100.1: 8000 7000 8000 a: 8000",
-        ),
+        )
+        .mended("mapped-addresses"),
         Trace::new(
             "sources beside each other",
             two,
@@ -91,8 +97,10 @@ fn targets() -> Vec<Trace> {
             &target("six", "2001:db8:7::7"),
             "x: 7000 8000 >2001:db8:7::7 7000 8000 a: 7000 8000",
         ),
-        Trace::new("target in other letters", &target("six", "2001:DB8:7::7"), "x: >2001:db8:7::7 7000 8000"),
-        Trace::new("target written out", &target("six", "2001:db8:7:0::7"), "x: >2001:db8:7::7 7000 8000"),
+        Trace::new("target in other letters", &target("six", "2001:DB8:7::7"), "x: >2001:db8:7::7 7000 8000")
+            .other("target-spelling"),
+        Trace::new("target written out", &target("six", "2001:db8:7:0::7"), "x: >2001:db8:7::7 7000 8000")
+            .other("target-spelling"),
         Trace::new(
             "target twice",
             &target("t", "203.0.113.7\ntarget = 203.0.113.8"),
@@ -127,7 +135,8 @@ fn shapes() -> Vec<Trace> {
         Trace::new("options of IPv4", ssh, "a: 7000o 8000 9000o"),
         Trace::new("later fragments have no port", ssh, "a: 7000 9000f 8000 7000f 9000"),
         Trace::new("ICMP has no port", ssh, "a: 7000 9000i 8000 9000"),
-        Trace::new("IPv6 behind an extension header", ssh, "x: 7000 9000e 8000 9000 y: 7000e 8000e 9000e"),
+        Trace::new("IPv6 behind an extension header", ssh, "x: 7000 9000e 8000 9000 y: 7000e 8000e 9000e")
+            .other("ipv6-extensions"),
     ]
 }
 

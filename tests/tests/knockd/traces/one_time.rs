@@ -73,10 +73,10 @@ fn ends() -> Vec<Trace> {
         )
         .write("ots", "#1,2\n 3,4\n 9,8\n 5\n"),
         ots("ots: the last is used up", " 1,2\n", "a: 1 2 =").other("one-time-exhausted"),
-        ots("ots: nothing left at the start", "# 1,2\n\n", ""),
+        ots("ots: nothing left at the start", "# 1,2\n\n", "").other("one-time-exhausted"),
         ots("ots: nothing left at a reload", " 1,2\n 3,4\n", "a: 1 2 = WRITE HUP")
             .write("ots", "# 1,2\n")
-            .other("reload-error"),
+            .other("one-time-exhausted"),
         Trace::new("ots: a file that is not there", &config(""), ""),
     ]
 }
