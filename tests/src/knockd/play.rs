@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::process::Signal;
 
 use super::daemon::{Daemon, Life};
-use super::dialect::{self, Files};
+use super::dialect::{self, Files, Report};
 use super::directory::Directory;
 use super::forecast::{CONFIG, forecast};
 use super::history::{Happening, History, What};
@@ -33,6 +33,8 @@ pub(super) struct Play<'r> {
     sentinel: u16,
     writes: Iter<'r, (String, String)>,
     flaw: Option<String>,
+    /// Whether nothing can be sent any more.
+    is_unplugged: bool,
 }
 
 /// The milliseconds of the wall clock.
@@ -67,6 +69,7 @@ impl<'r> Play<'r> {
             sentinel: 0,
             writes: trace.writes.iter(),
             flaw: None,
+            is_unplugged: false,
         }
     }
 
@@ -104,6 +107,9 @@ impl<'r> Play<'r> {
         self.await_all("a daemon to listen", |life| {
             life.is_placed() && life.directory.count(trace, "listening on") > 0
         });
+        if std::env::var_os("KNOCKD_WARM_UP").is_some() {
+            self.await_last_door();
+        }
         if trace.is_timed() {
             align();
         }
@@ -184,7 +190,8 @@ impl<'r> Play<'r> {
         self.rig.server().run(&format!("ip {line}"));
         if line.starts_with("link del") {
             self.happened(What::Unplugged);
-            self.await_all("the daemons to end", |_| false);
+            self.is_unplugged = true;
+            self.await_all("knockd to end", |life| life.daemon == Daemon::Ours);
         }
     }
 
@@ -211,14 +218,15 @@ impl<'r> Play<'r> {
     }
 
     fn sync_once(&mut self) {
-        if self.is_over() {
+        if self.is_over() || self.is_unplugged {
             return;
         }
         let before = self.told();
-        for _ in 0..10 {
-            // One that is lost, as packets are while knockd replaces its filter, would have changed nothing.
+        // While knockd replaces a filter, packets are lost; one of these that is lost would have changed nothing.
+        let (tries, limit) = if self.trace.files.is_empty() { (1, PATIENCE) } else { (10, PATIENCE / 10) };
+        for _ in 0..tries {
             self.hit(sentinel::knock(self.sentinel));
-            if self.is_told(Duration::from_secs(1), &before) {
+            if self.is_told(limit, &before) {
                 return;
             }
         }
@@ -235,12 +243,13 @@ impl<'r> Play<'r> {
         })
     }
 
-    /// Whether the daemons can do anything with their new configuration.
+    /// Whether a daemon that goes on can do so with its new configuration.
     fn is_readable(&self, text: &str) -> bool {
         let Some(life) = self.lives.first() else { return false };
         let directory = life.directory.text();
         let files: Files = life.directory.all().into_iter().collect();
-        dialect::parse(&text.replace("DIR", directory), &files).is_ok()
+        let read = dialect::parse(&text.replace("DIR", directory), &files);
+        read.map_or_else(|reports| reports.last().is_some_and(Report::is_of_exhaustion), |_| true)
     }
 
     /// Has the configuration read again, with another last door, so that it is seen when that is done. While a
