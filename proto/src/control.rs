@@ -1,6 +1,7 @@
 //! What the administrator's commands and the daemon say to each other on the control socket: one line of JSON each
 //! way, and each carries its version.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -58,7 +59,7 @@ pub enum Command {
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
     /// To [`Command::Status`].
-    Status(Status),
+    Status(Box<Status>),
     /// It is done.
     Done {
         /// What was done, for a person.
@@ -92,6 +93,12 @@ pub struct Status {
     pub failing_closes: FailingCloses,
     /// Enrolled clients.
     pub clients: usize,
+    /// The doors in knockd's manner, in the order of their files.
+    #[serde(default)]
+    pub knockd_doors: Vec<KnockdDoorStatus>,
+    /// What they have open, and will close again, the oldest first.
+    #[serde(default)]
+    pub runs: Vec<RunStatus>,
 }
 
 /// A door.
@@ -121,6 +128,30 @@ pub struct OpeningStatus {
     /// Since when.
     pub since: u64,
     /// For how long still; absent where only somebody's closing ends it.
+    pub left: Option<u64>,
+}
+
+/// A door in knockd's manner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnockdDoorStatus {
+    /// Its name, which others may have too.
+    pub name: String,
+    /// Whether a knock opens it: not where its one-time sequences are used up.
+    pub can_be_knocked: bool,
+    /// What doors of this name have open and will close again.
+    pub open: usize,
+}
+
+/// What a knock opened, and what will be closed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStatus {
+    /// The door's name.
+    pub door: String,
+    /// Who knocked.
+    pub address: String,
+    /// When.
+    pub since: u64,
+    /// For how long still; absent while one of its commands runs, or is to be tried again.
     pub left: Option<u64>,
 }
 

@@ -136,6 +136,8 @@ impl TimeLimit {
     #[must_use]
     pub fn end(self, start: Now) -> BootTime {
         const SECOND: u64 = 1_000_000_000;
+        /// The two clocks are not read at quite the same time: ends within one second shall be one end.
+        const ROUNDED_TO: u64 = 1_000_000;
         let span = match self {
             Self::Span(span) => span,
             Self::WholeSeconds(seconds) => {
@@ -143,7 +145,14 @@ impl TimeLimit {
                 Duration::from_secs(seconds.into()).saturating_sub(begun)
             }
         };
-        start.boot.saturating_add(span)
+        let end = start.boot.saturating_add(span);
+        match self {
+            Self::Span(_) => end,
+            Self::WholeSeconds(_) if span.is_zero() => end,
+            Self::WholeSeconds(_) => {
+                BootTime::from_nanos(end.as_nanos().checked_next_multiple_of(ROUNDED_TO).unwrap_or(u64::MAX))
+            }
+        }
     }
 }
 

@@ -226,7 +226,7 @@ impl Program {
         if looked_at != 0 {
             match header {
                 PortAt::BehindIndex => {
-                    self.push(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, 0, 0, TCP_FLAGS_AT)
+                    self.push(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, 0, 0, TCP_FLAGS_AT);
                 }
                 PortAt::Fixed(header) => self.load_byte(header.saturating_add(TCP_FLAGS_AT)),
             }
@@ -302,4 +302,5 @@ fn ports_program(interest: &Interest, transport: Transport, header: PortAt) -> P
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
 mod tests;

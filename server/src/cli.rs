@@ -6,9 +6,11 @@ mod daemon;
 mod endpoint;
 mod failure;
 mod guard;
+mod import;
 mod init;
 mod key;
 mod knockd;
+mod status;
 mod terminal;
 
 use std::ffi::OsString;
@@ -35,7 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the configuration, the clients and the key, and say what is wrong or weak.
-    Check,
+    Check(check::Arguments),
     /// Make the server's key and a first configuration; keep what there is.
     Init(init::Arguments),
     /// The server's key.
@@ -50,7 +52,7 @@ enum Command {
     #[command(name = process::LISTENER_WORD, hide = true)]
     Listener,
     /// Show what is open, for whom, until when, and how everything is.
-    Status(daemon::StatusArguments),
+    Status(status::Arguments),
     /// End the openings of a door.
     Close(daemon::CloseArguments),
     /// Have the daemon read the configuration and the clients again.
@@ -58,6 +60,9 @@ enum Command {
     /// The nftables table that shuts the doors.
     #[command(subcommand)]
     Guard(guard::Command),
+    /// Configurations of other programs as ours.
+    #[command(subcommand)]
+    Import(import::Command),
 }
 
 /// Runs the command line that `arguments` is, the program's name first. The status is 0, 1 where `check` found
@@ -81,16 +86,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
     match command {
-        Command::Check => check::run(config),
+        Command::Check(arguments) => check::run(config, &arguments),
         Command::Init(arguments) => init::run(config, arguments),
         Command::Key(command) => key::run(config, &command),
         Command::Client(command) => client::run(config, command),
         Command::Run(arguments) => daemon::run(config, &arguments),
         Command::Listener => daemon::listen(),
-        Command::Status(arguments) => daemon::status(config, &arguments),
+        Command::Status(arguments) => status::run(config, &arguments),
         Command::Close(arguments) => daemon::close(config, &arguments),
         Command::Reload => daemon::reload(config),
         Command::Guard(command) => guard::run(config, &command),
+        Command::Import(command) => import::run(&command),
     }
 }
 

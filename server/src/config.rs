@@ -1,6 +1,9 @@
 //! The configuration file: from text to settings, with all its faults at once.
 
+pub mod dialect;
+pub mod import;
 pub mod knockd;
+pub mod named_files;
 pub mod remark;
 pub mod settings;
 
@@ -14,12 +17,16 @@ mod weakness;
 
 use std::path::Path;
 
+use crate::config::dialect::Dialect;
+use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::remark::{Faults, Remark};
 use crate::config::settings::Settings;
 use crate::config::table::Reader;
 use crate::files::{self, FileError};
 
-pub use crate::config::as_knockd::{AsKnockd, KnockdError, interfaces, read as read_knockd};
+pub use crate::config::as_knockd::{
+    AsKnockd, KnockdError, interfaces, read as read_knockd, read_with as read_knockd_with,
+};
 
 /// Where the configuration is unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/knock-spa/knock-spad.toml";
@@ -48,11 +55,26 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, in the dialect that its name tells.
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_as(path, Dialect::of(path))
+    }
+
+    /// Reads a file in this dialect.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load_as(path: &Path, dialect: Dialect) -> Result<Self, ConfigError> {
+        match dialect {
+            Dialect::Native => Self::load_native(path),
+            Dialect::Knockd => as_knockd::load(path),
+        }
+    }
+
+    fn load_native(path: &Path) -> Result<Self, ConfigError> {
         let (text, mode) = files::read_text(path, MAX_FILE_LEN)?;
         Ok(Self::parse(path, &text, mode)?)
     }
@@ -62,10 +84,27 @@ impl Config {
     /// # Errors
     /// [`Faults`], all of them.
     pub fn parse(file: &Path, text: &str, mode: u32) -> Result<Self, Faults> {
+        Self::parse_with(file, text, mode, &mut OnDisk { base: lower::BASE.into() })
+    }
+
+    /// The same, where the files that the text names are found otherwise.
+    ///
+    /// # Errors
+    /// [`Faults`], all of them.
+    pub fn parse_with(
+        file: &Path,
+        text: &str,
+        mode: u32,
+        files: &mut dyn NamedFiles,
+    ) -> Result<Self, Faults> {
         Reader::read(file, text, |root, reader| {
             let draft = native::read(root, reader);
-            let warnings = weakness::weaknesses(&draft, mode, reader);
-            Some(Self { settings: lower::lower(draft, reader), warnings })
+            let mut warnings = weakness::weaknesses(&draft, mode, reader);
+            let settings = lower::lower(draft, files, reader);
+            warnings.extend(reader.take_warnings());
+            // This file's before those of the one that it includes.
+            warnings.sort_by_key(|remark| (remark.file != file, remark.line));
+            Some(Self { settings, warnings })
         })
     }
 }

@@ -102,6 +102,17 @@ impl FileError {
         }
     }
 
+    /// The file or directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::System { path, .. } | Self::TooLong { path, .. } | Self::Exposed { path, .. } => path,
+            Self::NotAFile(path) | Self::NotADirectory(path) | Self::NotText(path) | Self::Exists(path) => {
+                path
+            }
+        }
+    }
+
     /// Whether the system said that it is not allowed.
     #[must_use]
     pub fn is_denied(&self) -> bool {

@@ -3,6 +3,7 @@
 //! One loop: something happens, the engine decides, and what it decides is carried out strictly in order. Records
 //! of everything that came in together are made durable together, and only then does anything move.
 
+mod asking;
 mod backoff;
 mod desk;
 mod jobs;
@@ -12,6 +13,7 @@ mod one_time;
 mod plan;
 mod status;
 mod store;
+mod telling;
 mod wall;
 
 use std::collections::BTreeSet;
@@ -20,13 +22,11 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock_spa_engine::admit::effect::{Effect, Ended, Event, JobId, Outcome, Ticket};
+use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
 use knock_spa_engine::admit::{Admit, Claim, Restored};
 use knock_spa_engine::knockd::Said;
-use knock_spa_engine::rules::Knockable;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::{Command, GuardStatus, Reply};
-use knock_spa_proto::knock::DoorNumber;
+use knock_spa_proto::control::Reply;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -104,7 +104,7 @@ where
 {
     let mut keeper = Keeper::new(source, start)?;
     let no_pid_file = begun();
-    keeper.tell_begun(no_pid_file);
+    keeper.tell_begun(no_pid_file.as_ref());
     keeper.settle();
     keeper.build_wall();
     keeper.start_listener().await;
@@ -177,6 +177,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
+        let mut listening = Listening::new(start);
+        let capture = Capture::new(plan.interest(), &plan.settings.listen.interfaces);
+        let prepared = capture.and_then(|capture| listening.prepare(capture));
+        prepared.map_err(RunError::doing("listen to packets"))?;
         Ok(Self {
             source,
             numbers,
@@ -187,7 +191,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             one_time: OneTimeSequences::new(&plan.settings),
             sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
-            listening: Listening::new(start),
+            listening,
             address_watch,
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
             ask_again: Backoff::default(),
@@ -209,7 +213,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
-                self.listening.ready_by(),
+                self.listening.next_check(),
                 self.wall.as_ref().and_then(|wall| wall.backoff().retry_at()),
                 self.ask_again.retry_at(),
             ];
@@ -359,40 +363,6 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
     }
 
-    /// Tells the administrator, and whoever reads knockd's log.
-    fn say(&mut self, event: &Event) {
-        if let Event::Knockd(said) = event {
-            self.log.say(&Line::Said(said));
-            if matches!(self.source, Source::Knockd(_)) {
-                return;
-            }
-        }
-        self.audit.say(event, clock::now().boot);
-    }
-
-    /// Tells that everything is there, and that a pid file is not.
-    fn tell_begun(&mut self, no_pid_file: Option<(PathBuf, io::Error)>) {
-        let Source::Knockd(as_knockd) = &self.source else { return };
-        if let Some((file, error)) = &no_pid_file {
-            self.log.say(&Line::PidFileFailed { file, error });
-        }
-        self.log.say(&Line::StartingUp { interface: &as_knockd.interface });
-    }
-
-    /// Tells of a step of a sequence, where the door has a name that its log's readers know.
-    fn tell(&mut self, door: DoorNumber, said: impl FnOnce(String) -> Said) {
-        let Some(name) = self.numbers.door(door).and_then(|knocked| self.name_of(knocked)) else { return };
-        // In the order of what it comes between.
-        self.admit.say_in_knockds_words(said(name));
-    }
-
-    fn name_of(&self, knocked: Knockable) -> Option<String> {
-        match knocked {
-            Knockable::Door(name) => Some(name.to_string()),
-            Knockable::Knockd(place) => Some(self.plan.settings.knockd_doors.get(place)?.name.clone()),
-        }
-    }
-
     async fn start_listener(&mut self) {
         if self.listening.start(clock::now().boot) {
             self.hand_over().await;
@@ -478,7 +448,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             return;
         }
         match self.plan.rules() {
-            Ok(rules) => self.admit.handle_rules(rules, clock::now()),
+            Ok(rules) => self.admit.handle_sequences(rules),
             // Nothing but sequences has changed.
             Err(error) => tracing::error!(event = "sequences-failed", %error),
         }
@@ -487,83 +457,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.settle();
     }
 
-    async fn answer(&mut self, command: &Command) -> Reply {
-        let answer = match command {
-            Command::Status => return Reply::Status(self.status()),
-            Command::Close { door, address } => self.close(door, address.as_deref()),
-            Command::Reload => self.reload().await.map_err(|error| error.to_string()),
-            Command::GuardConfirm => self.confirm_guard(),
-            Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
-        };
-        match answer {
-            Ok(what) => Reply::Done { what },
-            Err(why) => Reply::Failed { why },
-        }
-    }
-
-    fn confirm_guard(&mut self) -> Result<String, String> {
-        let Some(wall) = &mut self.wall else { return Err(NO_GUARD.into()) };
-        wall.confirm(&self.plan.settings, self.admit.elements(clock::now().boot))
-    }
-
     /// Makes the guard what it should be.
     fn build_wall(&mut self) {
         if let Some(wall) = &mut self.wall {
             wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
-        }
-    }
-
-    fn close(&mut self, door: &str, address: Option<&str>) -> Result<String, String> {
-        let name = door.parse().map_err(|error| format!("{door}: {error}"))?;
-        if self.admit.rules().door(name).is_none() {
-            return Err(format!("no door is named {name}"));
-        }
-        let address = match address {
-            Some(text) => Some(Address::new(text.parse().map_err(|_| format!("{text} is no address"))?)),
-            None => None,
-        };
-        let count = self.admit.handle_close(name, address, clock::now());
-        self.settle();
-        Ok(format!("{name}: {count} {} closed", if count == 1 { "opening" } else { "openings" }))
-    }
-
-    /// Reads everything again; where anything is wrong, nothing changes.
-    async fn reload(&mut self) -> Result<String, LoadError> {
-        notify::reloading();
-        if let Source::Knockd(as_knockd) = &self.source {
-            self.log.say(&Line::Rereading { config: &as_knockd.config });
-        }
-        let loaded = Plan::load(&self.source).and_then(|plan| Ok((plan.rules()?, plan)));
-        let outcome = match loaded {
-            Ok((rules, plan)) => {
-                plan.warn_of_fixed(&self.plan);
-                self.plan = plan;
-                self.log.reopen(&self.plan.settings.log);
-                self.one_time = OneTimeSequences::new(&self.plan.settings);
-                self.numbers.assign(&self.plan.settings);
-                self.admit.handle_rules(rules, clock::now());
-                self.settle();
-                self.build_wall();
-                self.hand_over().await;
-                tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
-                Ok(self.reloaded())
-            }
-            Err(error) => {
-                self.log.reopen(&self.plan.settings.log);
-                Err(error)
-            }
-        };
-        if self.listening.is_ready() {
-            notify::ready();
-        }
-        outcome
-    }
-
-    fn reloaded(&self) -> String {
-        let done = "the configuration and the clients are read again";
-        match self.wall.as_ref().map_or(GuardStatus::NotNeeded, Wall::status) {
-            GuardStatus::Failed { why } => format!("{done}; but the guard can't be built: {why}"),
-            GuardStatus::NotNeeded | GuardStatus::Down { .. } | GuardStatus::Up { .. } => done.into(),
         }
     }
 
@@ -592,9 +489,6 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.log.say(&Line::ShuttingDown);
     }
 }
-
-/// Why a command about the guard is refused in knockd's manner.
-const NO_GUARD: &str = "there is no guard here";
 
 async fn wall_touched(wall: &mut Option<Wall>) {
     match wall {

@@ -3,6 +3,8 @@
 //! It gets everything from the keeper over the channel at its standard input, and opens nothing itself. When the
 //! keeper is gone, so is it.
 
+mod overlap;
+
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,9 +21,13 @@ use crate::io::channel::{Channel, HandOver};
 use crate::io::clock;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
+use crate::listener::overlap::Overlap;
 
 /// Packets that are read in a row before the reports go out, so that a flood does not hold up what is honest.
 const BATCH: usize = 64;
+
+/// Packets that are read from sockets that are about to be replaced: as many as fit in.
+const BACKLOG: usize = 4096;
 
 /// Counters are told at most this often: soon enough for a person, seldom enough for a flood.
 const COUNTERS_EVERY: Duration = Duration::from_millis(100);
@@ -39,7 +45,7 @@ pub async fn run(end: OwnedFd) -> io::Result<()> {
     let mut listener = Listener {
         watch: Watch::new(first.orders, clock::now()),
         sockets: watched(first.sockets.unwrap_or_default())?,
-        packet: vec![0; PACKET],
+        reading: Reading { packet: vec![0; PACKET], overlap: Overlap::default() },
         channel,
         told: Counters::default(),
         told_at: BootTime::ZERO,
@@ -65,7 +71,7 @@ struct Listener {
     watch: Watch,
     channel: Channel,
     sockets: Vec<Watched>,
-    packet: Vec<u8>,
+    reading: Reading,
     told: Counters,
     told_at: BootTime,
     /// When counters are told.
@@ -113,22 +119,39 @@ impl Listener {
 
     async fn wake(&mut self) -> Wake {
         let has_work = self.watch.has_work();
-        let (watch, sockets, packet) = (&mut self.watch, &self.sockets, &mut self.packet);
+        let (watch, sockets, reading) = (&mut self.watch, &self.sockets, &mut self.reading);
         tokio::select! {
             biased;
             orders = self.channel.receive_hand_over() => Wake::Orders(orders),
             result = self.timer.expired() => Wake::Counters(result),
             result = self.attempts.expired() => Wake::Attempts(result),
-            result = poll_fn(|context| poll_packets(watch, sockets, packet, context)) => Wake::Packets(result),
+            result = poll_fn(|context| poll_packets(watch, sockets, reading, context)) => Wake::Packets(result),
             () = std::future::ready(()), if has_work => Wake::Work,
         }
     }
 
     fn obey(&mut self, hand_over: HandOver) -> io::Result<()> {
-        if let Some(sockets) = hand_over.sockets {
-            self.sockets = watched(sockets)?;
+        let Some(sockets) = hand_over.sockets else {
+            self.watch.handle_orders(hand_over.orders);
+            return Ok(());
+        };
+        // What waits in the old sockets came under the old orders.
+        let now = clock::now();
+        for socket in &self.sockets {
+            self.reading.drain(socket.as_fd(), |packet, overlap| {
+                overlap.note(packet, now.boot);
+                self.watch.handle_packet(packet, now);
+            });
         }
         self.watch.handle_orders(hand_over.orders);
+        for socket in &sockets {
+            self.reading.drain(socket.as_fd(), |packet, overlap| {
+                if !overlap.takes(packet, now.boot) {
+                    self.watch.handle_packet(packet, now);
+                }
+            });
+        }
+        self.sockets = watched(sockets)?;
         Ok(())
     }
 
@@ -159,13 +182,13 @@ fn watched(sockets: Vec<OwnedFd>) -> io::Result<Vec<Watched>> {
 fn poll_packets(
     watch: &mut Watch,
     sockets: &[Watched],
-    packet: &mut [u8],
+    reading: &mut Reading,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let now = clock::now();
     let mut outcome = Poll::Pending;
     for socket in sockets {
-        match socket.poll_read(context, |socket| read_batch(watch, socket, packet, now)) {
+        match socket.poll_read(context, |socket| reading.batch(watch, socket, now)) {
             // An interface that went down says so once, and goes on when it is up again.
             Poll::Ready(Err(error)) if error.raw_os_error() != Some(libc::ENETDOWN) => {
                 return Poll::Ready(Err(error));
@@ -177,14 +200,36 @@ fn poll_packets(
     outcome
 }
 
-/// Reads packets until there are none or the batch is full; `WouldBlock` where there was none at all.
-fn read_batch(watch: &mut Watch, socket: BorrowedFd<'_>, packet: &mut [u8], now: Now) -> io::Result<()> {
-    for read in 0..BATCH {
-        match recv(socket, &mut *packet, RecvFlags::DONTWAIT) {
-            Ok((len, _)) => watch.handle_packet(packet.get(..len).unwrap_or_default(), now),
-            Err(rustix::io::Errno::WOULDBLOCK) if read > 0 => return Ok(()),
-            Err(error) => return Err(error.into()),
+/// What it takes to read packets.
+struct Reading {
+    packet: Vec<u8>,
+    overlap: Overlap,
+}
+
+impl Reading {
+    /// Reads packets until there are none or the batch is full; `WouldBlock` where there was none at all.
+    fn batch(&mut self, watch: &mut Watch, socket: BorrowedFd<'_>, now: Now) -> io::Result<()> {
+        for read in 0..BATCH {
+            match recv(socket, &mut *self.packet, RecvFlags::DONTWAIT) {
+                Ok((len, _)) => {
+                    let packet = self.packet.get(..len).unwrap_or_default();
+                    self.overlap.note(packet, now.boot);
+                    watch.handle_packet(packet, now);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) if read > 0 => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does `each` with every packet that waits, a bounded number of them; what cannot be read is not there.
+    fn drain(&mut self, socket: BorrowedFd<'_>, mut each: impl FnMut(&[u8], &mut Overlap)) {
+        for _ in 0..BACKLOG {
+            match recv(socket, &mut *self.packet, RecvFlags::DONTWAIT) {
+                Ok((len, _)) => each(self.packet.get(..len).unwrap_or_default(), &mut self.overlap),
+                Err(_nothing) => return,
+            }
         }
     }
-    Ok(())
 }

@@ -88,6 +88,7 @@ mod tests {
         (directory, path)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is shown is not needed any more")]
     fn shown(sequence: Option<Sequence>) -> String {
         let steps = |it: &Sequence| it.steps().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         sequence.as_ref().map_or_else(|| "none".into(), steps)

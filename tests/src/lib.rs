@@ -1,8 +1,11 @@
 //! What the tests share: the lab of network namespaces, and the real programs in it.
 
+pub mod classic;
+pub mod flood;
 pub mod knockd;
 pub mod lab;
 pub mod laptop;
 pub mod pattern;
 pub mod programs;
 pub mod server;
+pub mod usage;

@@ -94,7 +94,7 @@ impl Command {
             match item? {
                 Item::Flag('V') => return Ok(Self::Version),
                 Item::Flag('h') => return Ok(Self::Help),
-                item => reading.take(item)?,
+                item @ (Item::Flag(_) | Item::Setting(..) | Item::Word(_)) => reading.take(item)?,
             }
         }
         reading.finish().map(Self::Knock)

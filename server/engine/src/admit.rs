@@ -272,6 +272,13 @@ impl Admit {
         }
     }
 
+    /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by
+    /// the last of them lives on.
+    pub fn handle_sequences(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.spent.clear();
+    }
+
     /// Takes note of which addresses this machine has.
     pub fn handle_own(&mut self, own: BTreeSet<Address>) {
         self.own = own;

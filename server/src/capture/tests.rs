@@ -2,7 +2,8 @@ use knock_spa_proto::knock::TcpFlags;
 
 use super::*;
 
-fn interest(ports: impl Iterator<Item = u16> + Clone) -> Interest {
+fn interest(step: usize) -> Interest {
+    let ports = (1..=u16::MAX).step_by(step);
     let steps = |transport| ports.clone().map(move |port| Step { transport, port });
     let steps = steps(Transport::Tcp).chain(steps(Transport::Udp)).collect();
     Interest { spa_port: Some(62201), steps, flags: FlagRule::default().requiring(TcpFlags::SYN) }
@@ -10,7 +11,7 @@ fn interest(ports: impl Iterator<Item = u16> + Clone) -> Interest {
 
 #[test]
 fn programs_fit_into_the_kernel_s_limit() {
-    let interest = interest((1..=u16::MAX).step_by(73));
+    let interest = interest(73);
     assert!((1700..=2 * MAX_PORTS).contains(&interest.steps.len()));
     for family in Family::ALL {
         let len = program(&interest, family, Some(1)).len();
@@ -72,7 +73,7 @@ fn packet(family: Family, transport: Transport, port: u16, flags: u8, len: u16) 
 #[test]
 fn programs_deliver_what_is_of_interest_and_nothing_else() {
     for step in [73, 311, 9001] {
-        let interest = interest((1..=u16::MAX).step_by(step));
+        let interest = interest(step);
         for family in Family::ALL {
             let program = program(&interest, family, Some(1));
             for port in (1..=u16::MAX).filter(|port| port % 5 != 2) {

@@ -2,17 +2,26 @@
 
 use std::path::Path;
 
+use clap::Args;
 use knock_spa_engine::client::{Client, Right};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::terminal;
 use crate::clients::words::Granted;
 use crate::clients::{self, Roster};
+use crate::config::dialect::Dialect;
 use crate::config::remark::Remark;
 use crate::config::settings::Settings;
 use crate::config::{Config, ConfigError};
 use crate::files::FileError;
 use crate::server_key;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The file is in knockd's dialect, whatever its name.
+    #[arg(long)]
+    knockd: bool,
+}
 
 /// All that was found.
 #[derive(Default)]
@@ -21,9 +30,10 @@ struct Findings {
     warnings: Vec<Remark>,
 }
 
-pub(super) fn run(config: &Path) -> Result<(), Failure> {
+pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let dialect = if arguments.knockd { Dialect::Knockd } else { Dialect::of(config) };
     let mut findings = Findings::default();
-    let summary = findings.all(config);
+    let summary = findings.all(config, dialect);
     for warning in &findings.warnings {
         terminal::note(warning.labelled("warning"));
     }
@@ -39,15 +49,24 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
 
 impl Findings {
     /// Looks at everything; what there is, in a few words.
-    fn all(&mut self, config: &Path) -> Option<String> {
-        let settings = self.config(config)?;
+    fn all(&mut self, config: &Path, dialect: Dialect) -> Option<String> {
+        let settings = self.config(config, dialect)?;
+        let (doors, knockd_doors) = (settings.doors.len(), settings.knockd_doors.len());
+        let knockd_doors = if knockd_doors > 0 {
+            format!("; doors in knockd's manner: {knockd_doors}")
+        } else {
+            String::new()
+        };
+        if settings.listen.spa_port.is_none() {
+            return Some(format!("good{knockd_doors}"));
+        }
         self.key(&settings.paths.key);
         let clients = self.clients(&settings);
-        Some(format!("good; doors: {}; clients: {clients}", settings.doors.len()))
+        Some(format!("good; doors: {doors}{knockd_doors}; clients: {clients}"))
     }
 
-    fn config(&mut self, path: &Path) -> Option<Settings> {
-        match Config::load(path) {
+    fn config(&mut self, path: &Path, dialect: Dialect) -> Option<Settings> {
+        match Config::load_as(path, dialect) {
             Ok(config) => {
                 self.warnings.extend(config.warnings);
                 Some(config.settings)

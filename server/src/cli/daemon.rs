@@ -1,12 +1,11 @@
 //! `knock-spad run`, and the commands that ask the running daemon.
 
-use std::fmt::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use clap::Args;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::{Command, GuardStatus, Health, OpeningStatus, Reply, Status};
+use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
@@ -22,13 +21,6 @@ pub(super) struct RunArguments {
     /// How much to log: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: tracing::Level,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StatusArguments {
-    /// For programs: one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -81,7 +73,11 @@ impl From<RunError> for Failure {
                 Self::new(exit, error).hint("`knock-spad check` shows everything that is wrong at once")
             }
             RunError::Journal(error) => error.into(),
-            RunError::System { .. } => Self::new(Exit::System, error),
+            RunError::System { error: ref reason, .. } => {
+                let denied = reason.kind() == std::io::ErrorKind::PermissionDenied;
+                let exit = if denied { Exit::Permission } else { Exit::System };
+                Self::new(exit, error)
+            }
         }
     }
 }
@@ -132,76 +128,5 @@ pub(super) fn done(reply: Reply) -> Result<String, Failure> {
         Reply::Done { what } => Ok(what),
         Reply::Failed { why } => Err(Failure::new(Exit::Data, why)),
         Reply::Status(_) => Err(Failure::new(Exit::Io, "the daemon's answer is not understood")),
-    }
-}
-
-/// `knock-spad status`.
-pub(super) fn status(config: &Path, arguments: &StatusArguments) -> Result<(), Failure> {
-    let paths = load_config(config)?.settings.paths;
-    let status = match ask(&paths, Command::Status)? {
-        Reply::Status(status) => status,
-        reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return done(reply).map(drop),
-    };
-    if arguments.json {
-        let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;
-        return terminal::say(text);
-    }
-    terminal::say(words(&status))
-}
-
-fn words(status: &Status) -> String {
-    let mut text = String::new();
-    for door in &status.doors {
-        let ports = door.ports.join(", ");
-        line(&mut text, &format!("door {} ({ports}; {}): open for {}", door.name, door.action, door.open));
-    }
-    status.openings.iter().for_each(|opening| line(&mut text, &format!("  {}", opening_words(opening))));
-    line(&mut text, &format!("guard: {}", guard_words(&status.guard)));
-    let listener = if status.listener.ready { "listening" } else { "not listening" };
-    line(&mut text, &format!("listener: {listener}, started again {} times", status.listener.restarts));
-    for name in &status.listener.missing_interfaces {
-        line(&mut text, &format!("interface {name}: NOT THERE; nothing is heard on it"));
-    }
-    if status.journal == Health::Failed {
-        line(&mut text, "journal: CAN'T BE WRITTEN: command doors refuse; mend the disk");
-    }
-    if status.failing_closes.retried > 0 {
-        line(
-            &mut text,
-            &format!("closing: {} stop commands failed and are tried again", status.failing_closes.retried),
-        );
-    }
-    if status.failing_closes.need_attention > 0 {
-        let count = status.failing_closes.need_attention;
-        line(
-            &mut text,
-            &format!("closing: {count} STOP COMMANDS WERE GIVEN UP: look whether those doors are open"),
-        );
-    }
-    let counters = &status.counters;
-    line(&mut text, &format!("packets: {} received, {} accepted", counters.received, counters.accepted));
-    for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
-        line(&mut text, &format!("  {count} {reason}"));
-    }
-    line(&mut text, &format!("clients: {}", status.clients));
-    text
-}
-
-fn line(text: &mut String, line: &str) {
-    // Writing into a string cannot fail.
-    writeln!(text, "{line}").unwrap_or_default();
-}
-
-fn opening_words(opening: &OpeningStatus) -> String {
-    let left = opening.left.map_or_else(|| "until it is closed".into(), |left| format!("for {left} s more"));
-    format!("{} for {}, {left}, by {}", opening.door, opening.address, opening.by)
-}
-
-fn guard_words(guard: &GuardStatus) -> String {
-    match guard {
-        GuardStatus::NotNeeded => "not needed: no door has it".into(),
-        GuardStatus::Down { why } => format!("DOWN, its doors stand open: {why}"),
-        GuardStatus::Up { rebuilt } => format!("up, built again {rebuilt} times"),
-        GuardStatus::Failed { why } => format!("FAILED: {why}"),
     }
 }

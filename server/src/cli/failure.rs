@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 
 use crate::clients::NotEnrolled;
 use crate::config::ConfigError;
+use crate::config::dialect::Dialect;
 use crate::config::remark::Faults;
 use crate::files::{Doing, FileError};
 use crate::journal::JournalError;
@@ -71,7 +72,11 @@ impl Failure {
     pub(super) fn of_config(error: ConfigError) -> Self {
         match error {
             ConfigError::File(error) if error.is_absent() => {
-                Self::from(error).hint("`knock-spad init` makes one; `--config FILE` names another")
+                let makes = match Dialect::of(error.path()) {
+                    Dialect::Native => "`knock-spad init` makes one; ",
+                    Dialect::Knockd => "",
+                };
+                Self::from(error).hint(format!("{makes}`--config FILE` names another"))
             }
             ConfigError::File(error) => error.into(),
             ConfigError::Faults(faults) => Self::new(Exit::Config, faults),

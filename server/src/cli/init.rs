@@ -10,6 +10,7 @@ use knock_spa_keys::server::{ServerKey, ServerLine};
 use crate::cli::endpoint::GivenEndpoint;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::terminal;
+use crate::config::dialect::Dialect;
 use crate::config::settings::{Listen, Paths, Settings};
 use crate::config::{Config, ConfigError};
 use crate::files;
@@ -56,7 +57,9 @@ impl Found {
     fn at(config: &Path) -> Result<Self, Failure> {
         let (settings, has_config) = match Config::load(config) {
             Ok(found) => (found.settings, true),
-            Err(ConfigError::File(error)) if error.is_absent() => (starter(config)?, false),
+            Err(ConfigError::File(error)) if error.is_absent() && Dialect::of(config) == Dialect::Native => {
+                (starter(config)?, false)
+            }
             Err(error) => return Err(Failure::of_config(error)),
         };
         let key = match server_key::load(&settings.paths.key) {

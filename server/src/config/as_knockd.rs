@@ -1,8 +1,6 @@
 //! knockd's configuration as settings of ours: its file, and what its command line says besides.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,10 +9,14 @@ use knock_spa_engine::knockd::KnockdCommands;
 use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
 
 use crate::config::knockd::{self, FileDoor, KnockdFaults, KnockdFile, SpaLine};
+use crate::config::named_files::{NamedFiles, OnDisk};
+use crate::config::remark::{Faults, Remark};
 use crate::config::settings::{
     GuardSettings, Interfaces, Link, Listen, LogSettings, OneTime, Paths, Settings,
 };
-use crate::one_time;
+use crate::config::table::escape;
+use crate::config::{Config, ConfigError};
+use crate::files::{Doing, FileError};
 
 /// Around a minute both clocks may be wrong by.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -84,30 +86,17 @@ impl KnockdError {
 /// # Errors
 /// [`KnockdError`].
 pub fn read(path: &Path) -> Result<KnockdFile, KnockdError> {
-    read_in(Path::new(""), path)
+    read_with(&mut OnDisk { base: PathBuf::new() }, path)
 }
 
-/// The same where relative paths begin in `directory`.
-fn read_in(directory: &Path, path: &Path) -> Result<KnockdFile, KnockdError> {
+/// The same, where files are found otherwise.
+///
+/// # Errors
+/// [`KnockdError`].
+pub fn read_with(files: &mut dyn NamedFiles, path: &Path) -> Result<KnockdFile, KnockdError> {
     let unreadable = |error| KnockdError::Unreadable { path: path.to_owned(), error };
-    let (bytes, mode) = read_bytes(&directory.join(path)).map_err(unreadable)?;
-    let mut open = |path: &Path| one_time::open(&directory.join(path));
-    knockd::read(path, &bytes, mode, &mut open).map_err(KnockdError::Faults)
-}
-
-/// The bytes of the file, and its permission bits. A directory reads as empty, as with knockd.
-fn read_bytes(path: &Path) -> io::Result<(Vec<u8>, u32)> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    let mut bytes = Vec::new();
-    if !metadata.is_dir() {
-        // One more than allowed tells what is too long from what just fits.
-        file.take(knockd::MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
-    }
-    if u64::try_from(bytes.len()).is_ok_and(|len| len > knockd::MAX_FILE_LEN) {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok((bytes, metadata.mode() & 0o7777))
+    let (bytes, mode) = files.knockd(path).map_err(unreadable)?;
+    knockd::read(path, &bytes, mode, &mut |path| files.one_time(path)).map_err(KnockdError::Faults)
 }
 
 impl AsKnockd {
@@ -116,7 +105,13 @@ impl AsKnockd {
     /// # Errors
     /// [`KnockdError`].
     pub fn load(&self) -> Result<Settings, KnockdError> {
-        let file = read_in(&self.directory, &self.config)?;
+        let file = read_with(&mut OnDisk { base: self.directory.clone() }, &self.config)?;
+        Ok(self.settings(file))
+    }
+
+    /// The settings that a file amounts to.
+    #[must_use]
+    pub fn settings(&self, file: KnockdFile) -> Settings {
         let has_spa = file.doors.iter().any(|door| door.spa.is_some());
         let log_file = file.options.log_file.or_else(|| self.log_file.clone());
         let log_file = log_file.filter(|path| !path.as_os_str().is_empty());
@@ -141,7 +136,45 @@ impl AsKnockd {
             },
         };
         add_doors(file.doors, &self.directory, &mut settings);
-        Ok(settings)
+        settings
+    }
+}
+
+/// A file in knockd's dialect, as our own commands take it: without what knockd's command line would say. Relative
+/// paths begin in the current directory.
+pub(super) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let mut file = read(path)?;
+    let warnings = std::mem::take(&mut file.warnings);
+    let interface = file.options.interface.clone();
+    let interfaces = interface.as_deref().map_or(Ok(Interfaces::AllButLoopback), |text| {
+        interfaces(text, false).map_err(|name| bad_interface(path, &name))
+    })?;
+    let as_knockd = AsKnockd {
+        directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        config: path.to_owned(),
+        interface: interface.unwrap_or_default(),
+        interfaces,
+        log_file: None,
+        verbose: false,
+        lookup: false,
+        state: Paths::default().state,
+    };
+    Ok(Config { settings: as_knockd.settings(file), warnings })
+}
+
+fn bad_interface(path: &Path, name: &str) -> Faults {
+    let what = format!("{}: Interface: \"{}\" is not an interface's name", path.display(), escape(name));
+    Faults::one(Remark { file: path.to_owned(), line: None, what, hint: None })
+}
+
+impl From<KnockdError> for ConfigError {
+    fn from(error: KnockdError) -> Self {
+        match error {
+            KnockdError::Unreadable { path, error } => {
+                Self::File(FileError::System { doing: Doing::Read, path, error })
+            }
+            KnockdError::Faults(faults) => Self::Faults(faults.faults),
+        }
     }
 }
 
@@ -157,6 +190,7 @@ pub(super) fn add_doors(doors: Vec<FileDoor>, directory: &Path, settings: &mut S
         settings.doors.extend(spa.and_then(|line| spa_door(line, &door.commands)));
         settings.knockd_doors.push(door);
     }
+    settings.doors.sort_by_key(|door| door.name);
 }
 
 /// The door by which enrolled clients run the same commands; none where there is nothing to run.

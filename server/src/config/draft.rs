@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use knock_spa_engine::command::CommandAction;
+use knock_spa_engine::knockd::Again;
 use knock_spa_engine::rules::Lease;
+use knock_spa_proto::address::Address;
 use knock_spa_proto::interface::InterfaceName;
-use knock_spa_proto::knock::{FlagRule, Step};
+use knock_spa_proto::knock::{FlagRule, Repeats, Step};
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
@@ -28,6 +30,10 @@ pub(super) struct Draft {
     pub guard: GuardDraft,
     /// `[door.NAME]`, each at its first line.
     pub doors: Vec<At<DoorDraft>>,
+    /// `[knockd]`.
+    pub knockd: KnockdDraft,
+    /// `[log]`.
+    pub log: LogDraft,
 }
 
 /// `[listen]`.
@@ -74,12 +80,27 @@ pub(super) struct DoorDraft {
     pub max_open: Given<Lease>,
     /// What opening does.
     pub action: Given<ActionDraft>,
-    /// The good ones of its steps.
-    pub sequence: Given<Vec<At<Step>>>,
+    /// The classic knock.
+    pub knock: KnockDraft,
     /// For the whole sequence.
     pub sequence_timeout: Given<Duration>,
+}
+
+/// What doors of both kinds say of their classic knock.
+#[derive(Debug)]
+pub(super) struct KnockDraft {
+    /// The good ones of its steps.
+    pub sequence: Given<Vec<At<Step>>>,
     /// Which TCP segments count.
     pub tcp_flags: Given<FlagRule>,
+    /// The address to knock at.
+    pub target: Given<Address>,
+    /// The file of sequences that are good once only.
+    pub one_time: Given<PathBuf>,
+    /// What repeated hits do.
+    pub repeats: Given<Repeats>,
+    /// For how long it does not open again.
+    pub cooldown: Given<Duration>,
 }
 
 /// `action`.
@@ -89,4 +110,83 @@ pub(super) enum ActionDraft {
     Guard,
     /// `{ start = …, … }`; nothing where a part of it was complained of.
     Command(Option<CommandAction>),
+}
+
+/// `[knockd]`.
+#[derive(Debug)]
+pub(super) struct KnockdDraft {
+    /// A file in knockd's dialect.
+    pub include: Given<PathBuf>,
+    /// `[[knockd.door]]`, each at its first line.
+    pub doors: Vec<At<KnockdDoorDraft>>,
+}
+
+/// One `[[knockd.door]]`.
+#[derive(Debug)]
+pub(super) struct KnockdDoorDraft {
+    /// Any text.
+    pub name: Given<String>,
+    /// What opens it.
+    pub knock: KnockDraft,
+    /// For the whole sequence, as knockd counts.
+    pub sequence_seconds: Given<u32>,
+    /// What it runs.
+    pub commands: KnockdCommandsDraft,
+    /// By what name and for which ports enrolled clients run the same.
+    pub spa: Given<SpaDraft>,
+}
+
+/// What a `[[knockd.door]]` runs.
+#[derive(Debug)]
+pub(super) struct KnockdCommandsDraft {
+    /// Opens.
+    pub start: Given<String>,
+    /// Closes again.
+    pub stop: Given<String>,
+    /// Opens for an IPv6 address.
+    pub start6: Given<String>,
+    /// Closes for an IPv6 address.
+    pub stop6: Given<String>,
+    /// When it closes again; never where there is nothing within.
+    pub stop_after: Given<Option<Duration>>,
+    /// What another knock does meanwhile.
+    pub again: Given<Again>,
+}
+
+impl KnockdCommandsDraft {
+    /// Whether any knock has something run, or was meant to.
+    pub(super) fn run_something(&self) -> bool {
+        [&self.start, &self.start6].into_iter().any(is_something)
+    }
+
+    /// Whether there is a command that clients could have run, or was meant to be one.
+    pub(super) fn are_for_clients(&self) -> bool {
+        is_something(&self.start)
+    }
+}
+
+fn is_something(command: &Given<String>) -> bool {
+    match command {
+        Given::Absent => false,
+        Given::Faulty => true,
+        Given::Value(at) => !at.value.is_empty(),
+    }
+}
+
+/// `spa`.
+#[derive(Debug)]
+pub(super) struct SpaDraft {
+    /// The name that clients use.
+    pub name: At<ServiceName>,
+    /// At least one, unless a wrong one was complained of.
+    pub ports: Vec<At<ServicePort>>,
+}
+
+/// `[log]`.
+#[derive(Debug)]
+pub(super) struct LogDraft {
+    /// The file that it is appended to.
+    pub file: Given<PathBuf>,
+    /// Whether it goes to syslog.
+    pub syslog: Given<bool>,
 }

@@ -1,18 +1,24 @@
 //! From what a file says to what the daemon does: defaults, and what no value alone can tell.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+mod classic;
+mod disjoint;
+mod knockd;
+mod spa_port;
+
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
-use knock_spa_engine::rules::{Action, Door, Lease};
-use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, TcpFlags, TimeLimit};
-use knock_spa_proto::port::Transport;
+use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
+use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
-use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
-use crate::config::settings::{GuardSettings, Interfaces, Listen, LogSettings, Paths, Settings};
+use crate::config::as_knockd;
+use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft};
+use crate::config::knockd::KnockdOptions;
+use crate::config::lower::classic::Frame;
+use crate::config::named_files::NamedFiles;
+use crate::config::settings::{GuardSettings, Interfaces, Listen, LogSettings, OneTime, Paths, Settings};
 use crate::config::table::{At, Given, Reader};
-use crate::nft;
 
 /// Around a minute both clocks may be wrong by; more lets captured packets live longer.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
@@ -24,26 +30,37 @@ const DEFAULT_OPEN_FOR: Lease = Lease::For(Duration::from_secs(60));
 const DEFAULT_MAX_OPEN: Lease = Lease::For(Duration::from_secs(3600));
 /// A program knocks in well under a second; this allows for slow paths.
 const DEFAULT_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Where relative paths of a file in knockd's dialect begin: where services are started.
+pub(super) const BASE: &str = "/";
 /// Attempts are remembered for this long at most.
 const MAX_SEQUENCE_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Ports in all doors together: the guard has room for them, and for the SPA port.
-const MAX_LISTED: usize = nft::DOORS_MAX as usize - 1;
-
 /// The settings that the draft amounts to. Notes in `reader` what does not fit together.
-pub(super) fn lower(draft: Draft, reader: &mut Reader) -> Settings {
+pub(super) fn lower(draft: Draft, files: &mut dyn NamedFiles, reader: &mut Reader) -> Settings {
     let listen = listen(draft.listen, reader);
-    doors_share_no_port(&draft.doors, reader);
-    Settings {
-        doors: draft.doors.into_iter().map(|door| lower_door(door, listen.spa_port, reader)).collect(),
+    let included = knockd::include(&draft.knockd.include, files, reader);
+    disjoint::check(&draft.doors, &draft.knockd, included.as_ref(), reader);
+    if let Some(port) = listen.spa_port {
+        spa_port::is_spared(port, &draft.doors, &draft.knockd, included.as_ref(), reader);
+    }
+    let mut one_time = Vec::new();
+    let doors = draft.doors.into_iter().map(|door| lower_door(door, &mut one_time, files, reader)).collect();
+    let written = draft.knockd.doors.into_iter().filter_map(|door| knockd::door(door, files, reader));
+    let written = written.collect();
+    let mut settings = Settings {
+        doors,
         window: window(draft.window, reader),
         listen,
         paths: paths(draft.paths),
         guard: guard(draft.guard, reader),
         knockd_doors: Vec::new(),
-        one_time: Vec::new(),
-        log: LogSettings::default(),
-    }
+        one_time,
+        log: log(draft.log, included.as_ref().map(|file| &file.file.options)),
+    };
+    let included = included.map(|file| file.file.doors).unwrap_or_default();
+    as_knockd::add_doors(included, Path::new(BASE), &mut settings);
+    as_knockd::add_doors(written, Path::new(BASE), &mut settings);
+    settings
 }
 
 fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
@@ -63,6 +80,19 @@ fn paths(draft: PathsDraft) -> Paths {
         clients: draft.clients.into_value().unwrap_or(default.clients),
         state: draft.state.into_value().unwrap_or(default.state),
         runtime: draft.runtime.into_value().unwrap_or(default.runtime),
+    }
+}
+
+/// What `[log]` does not say, the included file may.
+fn log(draft: LogDraft, included: Option<&KnockdOptions>) -> LogSettings {
+    let file = included.and_then(|options| options.log_file.as_ref());
+    let file = file.filter(|path| !path.as_os_str().is_empty()).map(|path| Path::new(BASE).join(path));
+    let syslog = included.is_some_and(|options| options.syslog);
+    LogSettings {
+        file: draft.file.into_value().or(file),
+        syslog: draft.syslog.into_value().unwrap_or(syslog),
+        verbose: false,
+        lookup: false,
     }
 }
 
@@ -97,35 +127,22 @@ fn without_repeats<T: Copy + Ord + std::fmt::Display>(
     list.into_iter().map(|at| at.value).collect()
 }
 
-fn doors_share_no_port(doors: &[At<DoorDraft>], reader: &mut Reader) {
-    let mut owners = BTreeMap::new();
-    let listed = doors.iter().flat_map(|door| {
-        let ports = door.value.ports.as_value().map(|ports| ports.value.as_slice()).unwrap_or_default();
-        ports.iter().map(move |port| (port, door.value.name))
-    });
-    let mut listed: Vec<_> = listed.collect();
-    // The file's order decides which of two is the later one.
-    listed.sort_by_key(|(port, _)| port.line);
-    if let Some((At { line, .. }, _)) = listed.get(MAX_LISTED) {
-        let what = format!("more than {MAX_LISTED} ports in all doors together");
-        reader.fault(*line, what, None);
-    }
-    for (At { line, value }, door) in listed {
-        if let Some((owner, first)) = owners.insert(*value, (door, *line)) {
-            let what =
-                format!("[door.{door}] ports: {value} is listed by door {owner} already, in line {first}");
-            reader.fault(*line, what, Some("a port belongs to one door"));
-        }
-    }
-}
-
-fn lower_door(at: At<DoorDraft>, spa_port: Option<NonZeroU16>, reader: &mut Reader) -> Door {
+fn lower_door(
+    at: At<DoorDraft>,
+    one_time: &mut Vec<OneTime>,
+    files: &mut dyn NamedFiles,
+    reader: &mut Reader,
+) -> Door {
     let At { line, value: draft } = at;
     has_a_purpose(line, &draft, reader);
-    spares_spa_port(&draft, spa_port, reader);
     let open_for = *draft.open_for.as_value().map_or(&DEFAULT_OPEN_FOR, |at| &at.value);
     let max_open = max_open(&draft, open_for, reader);
-    let classic = classic(&draft, reader);
+    let knock = classic::lower(&frame(&draft, reader), draft.knock, files, reader);
+    one_time.extend(knock.one_time.map(|from| OneTime {
+        door: Knockable::Door(draft.name),
+        file: from.file,
+        begins_elsewhere: from.begins_elsewhere,
+    }));
     Door {
         name: draft.name,
         ports: draft.ports.into_value().unwrap_or_default().into_iter().map(|port| port.value).collect(),
@@ -135,8 +152,27 @@ fn lower_door(at: At<DoorDraft>, spa_port: Option<NonZeroU16>, reader: &mut Read
             Some(ActionDraft::Command(Some(commands))) => Action::Command(commands),
             Some(ActionDraft::Guard | ActionDraft::Command(None)) | None => Action::Guard,
         },
-        classic,
+        classic: knock.classic,
     }
+}
+
+/// What holds for the door's knock where it says nothing else.
+fn frame(draft: &DoorDraft, reader: &mut Reader) -> Frame {
+    let name = format!("[door.{}]", draft.name);
+    if let Given::Value(At { line, value }) = &draft.sequence_timeout
+        && *value > MAX_SEQUENCE_TIMEOUT
+    {
+        reader.fault(*line, format!("{name} sequence-timeout: longer than 1h"), None);
+    }
+    if let Given::Value(At { line, .. }) = &draft.sequence_timeout
+        && !draft.knock.exists()
+    {
+        let what = format!("{name} sequence-timeout: {}", classic::NO_SEQUENCE);
+        reader.fault(*line, what, None);
+    }
+    let within = draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value);
+    let flags = FlagRule::default().requiring(TcpFlags::SYN);
+    Frame { name, within: TimeLimit::Span(within), flags }
 }
 
 /// A door without ports can only be one that a classic knock opens by commands which name no port.
@@ -156,31 +192,12 @@ fn has_a_purpose(line: usize, draft: &DoorDraft, reader: &mut Reader) {
                 let what = format!("[door.{name}] action: %PORT% or %PROTO% in a door without ports");
                 reader.fault(*line, what, Some("add for example ports = [\"tcp/22\"]"));
             }
-            if draft.sequence.is_absent() {
+            if !draft.knock.exists() {
                 let what =
                     format!("[door.{name}]: neither ports nor a sequence, so that nothing can open it");
                 reader.fault(*line, what, Some("add ports, a sequence or both"));
             }
         }
-    }
-}
-
-/// Whatever arrives at the SPA port is taken for a packet: nothing else can live there.
-fn spares_spa_port(draft: &DoorDraft, spa_port: Option<NonZeroU16>, reader: &mut Reader) {
-    let Some(spa_port) = spa_port else { return };
-    let ports = draft.ports.as_value().map(|ports| ports.value.as_slice()).unwrap_or_default();
-    let steps = draft.sequence.as_value().map(|steps| steps.value.as_slice()).unwrap_or_default();
-    let ours = |transport, port| transport == Transport::Udp && port == spa_port.get();
-    let lines = ports
-        .iter()
-        .filter(|at| ours(at.value.transport, at.value.port.get()))
-        .map(|at| ("ports", at.line))
-        .chain(
-            steps.iter().filter(|at| ours(at.value.transport, at.value.port)).map(|at| ("sequence", at.line)),
-        );
-    for (key, line) in lines {
-        let what = format!("[door.{}] {key}: udp/{spa_port} is where packets are received", draft.name);
-        reader.fault(line, what, Some("choose another port, or another spa-port in [listen]"));
     }
 }
 
@@ -194,33 +211,4 @@ fn max_open(draft: &DoorDraft, open_for: Lease, reader: &mut Reader) -> Lease {
         Given::Value(at) => at.value,
         Given::Absent | Given::Faulty => DEFAULT_MAX_OPEN.max(open_for),
     }
-}
-
-fn classic(draft: &DoorDraft, reader: &mut Reader) -> Option<ClassicKnock> {
-    let name = draft.name;
-    if let Given::Value(At { line, value }) = &draft.sequence_timeout
-        && *value > MAX_SEQUENCE_TIMEOUT
-    {
-        reader.fault(*line, format!("[door.{name}] sequence-timeout: longer than 1h"), None);
-    }
-    if draft.sequence.is_absent() {
-        let lines = [
-            ("sequence-timeout", draft.sequence_timeout.as_value().map(|at| at.line)),
-            ("tcp-flags", draft.tcp_flags.as_value().map(|at| at.line)),
-        ];
-        for (key, line) in lines.into_iter().filter_map(|(key, line)| Some((key, line?))) {
-            reader.fault(
-                line,
-                format!("[door.{name}] {key}: there is no sequence that it could apply to"),
-                None,
-            );
-        }
-    }
-    let steps = draft.sequence.as_value()?.value.iter().map(|step| step.value).collect();
-    // Steps are missing only where they were complained of.
-    let sequence = Sequence::new(steps).ok()?;
-    let within = draft.sequence_timeout.as_value().map_or(DEFAULT_SEQUENCE_TIMEOUT, |at| at.value);
-    let flags = draft.tcp_flags.as_value();
-    let flags = flags.map_or_else(|| FlagRule::default().requiring(TcpFlags::SYN), |at| at.value);
-    Some(ClassicKnock::new(sequence, TimeLimit::Span(within), flags))
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod knock;
+mod knockd;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,9 +13,11 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::span::{NotASpan, Span};
 
-use crate::config::draft::{DoorDraft, Draft, GuardDraft, ListenDraft, PathsDraft};
+use crate::config::draft::{DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft};
 use crate::config::settings::GuardStart;
 use crate::config::table::{At, Entry, Given, Reader, Table};
+
+pub(super) use crate::config::native::knock::NAMES as FLAG_NAMES;
 
 /// The most doors: far more than a host has services, few enough for one set of rules handed to the listener.
 const MAX_DOORS: usize = 256;
@@ -33,14 +36,14 @@ const DOOR_NAME_HINT: &str = "a door's name is a lower-case letter and at most 1
 
 /// What the file says. Notes its faults in `reader` and leaves them out.
 pub(super) fn read(mut root: Table<'_>, reader: &mut Reader) -> Draft {
-    root.refuse("knockd", reader);
-    root.refuse("log", reader);
     let draft = Draft {
         listen: listen(root.section("listen", reader), reader),
         paths: paths(root.section("paths", reader), reader),
         window: spa(root.section("spa", reader), reader),
         guard: guard(root.section("guard", reader), reader),
         doors: doors(root.section("door", reader), reader),
+        knockd: knockd::read(root.section("knockd", reader), reader),
+        log: log(root.section("log", reader), reader),
     };
     root.finish(reader);
     draft
@@ -122,6 +125,15 @@ fn guard(mut table: Table<'_>, reader: &mut Reader) -> GuardDraft {
     draft
 }
 
+fn log(mut table: Table<'_>, reader: &mut Reader) -> LogDraft {
+    let draft = LogDraft {
+        file: table.read("file", reader, path),
+        syslog: table.read("syslog", reader, Entry::boolean),
+    };
+    table.finish(reader);
+    draft
+}
+
 fn doors(table: Table<'_>, reader: &mut Reader) -> Vec<At<DoorDraft>> {
     let mut doors: Vec<_> =
         table.into_entries().filter_map(|(name, entry)| named_door(&name, entry, reader)).collect();
@@ -149,12 +161,9 @@ fn door(name: ServiceName, mut table: Table<'_>, reader: &mut Reader) -> DoorDra
         open_for: table.read("open-for", reader, lease),
         max_open: table.read("max-open", reader, lease),
         action: table.read("action", reader, action::read),
-        sequence: table.read("sequence", reader, knock::sequence),
+        knock: knock::read(&mut table, reader),
         sequence_timeout: table.read("sequence-timeout", reader, span),
-        tcp_flags: table.read("tcp-flags", reader, knock::flags),
     };
-    table.refuse("target", reader);
-    table.refuse("one-time-sequences", reader);
     table.finish(reader);
     draft
 }

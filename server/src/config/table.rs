@@ -3,16 +3,18 @@
 //! A table is emptied key by key; what is left at the end is unknown. Whoever reads a value complains of it
 //! and goes on.
 
+mod entry;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use toml::de::{DeTable, DeValue};
-use toml::value::Datetime;
+use toml::de::DeTable;
 
 use crate::config::remark::{Faults, Remark};
+
+pub(crate) use crate::config::table::entry::Entry;
 
 /// A value and its line, from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub(crate) struct Reader {
     /// Byte offsets at which lines after the first begin.
     starts: Vec<usize>,
     faults: Vec<Remark>,
+    warnings: Vec<Remark>,
 }
 
 impl Reader {
@@ -77,7 +80,7 @@ impl Reader {
         read: impl FnOnce(Table<'_>, &mut Self) -> Option<T>,
     ) -> Result<T, Faults> {
         let starts = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).collect();
-        let mut reader = Self { file: file.to_owned(), starts, faults: Vec::new() };
+        let mut reader = Self { file: file.to_owned(), starts, faults: Vec::new(), warnings: Vec::new() };
         let root = DeTable::parse(text).map_err(|error| {
             let line = reader.line(&error.span().unwrap_or(0..0));
             Faults::one(reader.remark(line, format!("not TOML: {}", error.message()), None))
@@ -91,6 +94,27 @@ impl Reader {
     pub(crate) fn fault(&mut self, line: usize, what: impl Into<String>, hint: Option<&str>) {
         let remark = self.remark(line, what, hint);
         self.faults.push(remark);
+    }
+
+    /// Notes faults of another file, which this one names.
+    pub(crate) fn other_faults(&mut self, faults: Faults) {
+        self.faults.extend(faults.into_vec());
+    }
+
+    /// Notes weaknesses of another file.
+    pub(crate) fn other_warnings(&mut self, warnings: Vec<Remark>) {
+        self.warnings.extend(warnings);
+    }
+
+    /// Notes a weakness.
+    pub(crate) fn warn(&mut self, line: usize, what: impl Into<String>, hint: Option<&str>) {
+        let remark = self.remark(line, what, hint);
+        self.warnings.push(remark);
+    }
+
+    /// The weaknesses noted so far.
+    pub(crate) fn take_warnings(&mut self) -> Vec<Remark> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// A remark on a line of this file.
@@ -126,11 +150,6 @@ impl Place {
     pub(crate) fn fault(&self, what: impl Display, hint: Option<&str>, reader: &mut Reader) {
         reader.fault(self.line, format!("{}: {what}", self.name), hint);
     }
-
-    fn wrong_type<T>(&self, found: &DeValue<'_>, wanted: &str, reader: &mut Reader) -> Option<T> {
-        self.fault(format_args!("{} where {wanted} belongs", with_article(found)), None, reader);
-        None
-    }
 }
 
 /// A table, emptied by reading.
@@ -148,7 +167,7 @@ impl<'i> Table<'i> {
             .into_iter()
             .map(|(key, value)| {
                 let place = Place { name: name_within(name, key.get_ref()), line: reader.line(&key.span()) };
-                (key.into_inner().into_owned(), Entry { place, value: value.into_inner() })
+                (key.into_inner().into_owned(), Entry::new(place, value.into_inner()))
             })
             .collect();
         Self { entries, known: Vec::new() }
@@ -204,136 +223,6 @@ fn name_within(table: &str, key: &str) -> String {
         _ => ".",
     };
     format!("{table}{separator}{}", escape(key))
-}
-
-/// One value and its place.
-#[derive(Debug)]
-pub(crate) struct Entry<'i> {
-    /// Where it stands.
-    pub place: Place,
-    value: DeValue<'i>,
-}
-
-impl<'i> Entry<'i> {
-    /// Whether it is an array.
-    pub(crate) const fn is_list(&self) -> bool {
-        matches!(self.value, DeValue::Array(_))
-    }
-
-    /// Whether it is an array without elements.
-    pub(crate) fn is_empty_list(&self) -> bool {
-        matches!(&self.value, DeValue::Array(array) if array.is_empty())
-    }
-
-    /// Whether it is a table.
-    pub(crate) const fn is_table(&self) -> bool {
-        matches!(self.value, DeValue::Table(_))
-    }
-
-    /// The value as text.
-    pub(crate) fn text(self, reader: &mut Reader) -> Option<String> {
-        let DeValue::String(text) = self.value else {
-            return self.place.wrong_type(&self.value, "a string", reader);
-        };
-        Some(text.into_owned())
-    }
-
-    /// The text as a value of its own; the hint names what is allowed.
-    pub(crate) fn parse<T: FromStr<Err: Display>>(
-        self,
-        hint: Option<&str>,
-        reader: &mut Reader,
-    ) -> Option<T> {
-        let place = self.place.clone();
-        let text = self.text(reader)?;
-        text.parse()
-            .map_err(|error| place.fault(format_args!("\"{}\": {error}", escape(&text)), hint, reader))
-            .ok()
-    }
-
-    /// The one of these words that the text is.
-    pub(crate) fn word<T: Copy>(self, words: &[(&str, T)], reader: &mut Reader) -> Option<T> {
-        let place = self.place.clone();
-        let text = self.text(reader)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
-            let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            let hint = format!("known here: {}", allowed.join(", "));
-            place.fault(format_args!("\"{}\": unknown value", escape(&text)), Some(&hint), reader);
-        }
-        found
-    }
-
-    /// The value as a whole number that `T` can be; `allowed` says which those are.
-    pub(crate) fn number<T: FromStr>(self, allowed: &str, reader: &mut Reader) -> Option<T> {
-        let DeValue::Integer(integer) = &self.value else {
-            return self.place.wrong_type(&self.value, "a whole number", reader);
-        };
-        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let value = number.and_then(|number| number.to_string().parse().ok());
-        if value.is_none() {
-            let shown = escape(&integer.to_string());
-            self.place.fault(format_args!("{shown}: not {allowed}"), None, reader);
-        }
-        value
-    }
-
-    /// The value as a date or a time.
-    pub(crate) fn datetime(self, reader: &mut Reader) -> Option<Datetime> {
-        let DeValue::Datetime(datetime) = self.value else {
-            return self.place.wrong_type(&self.value, "a date like 2027-06-30, without quotes,", reader);
-        };
-        Some(datetime)
-    }
-
-    /// The value as a table of this name.
-    pub(crate) fn into_table(self, name: &str, reader: &mut Reader) -> Option<Table<'i>> {
-        let DeValue::Table(table) = self.value else {
-            return self.place.wrong_type(&self.value, "a table", reader);
-        };
-        Some(Table::new(name, table, reader))
-    }
-
-    /// The value as a table written within a line, which keeps the name of its key.
-    pub(crate) fn into_inline_table(self, reader: &mut Reader) -> Option<Table<'i>> {
-        let name = self.place.name.clone();
-        self.into_table(&name, reader)
-    }
-
-    /// The good elements of an array of at most `limit`; `read` complains where it returns nothing.
-    pub(crate) fn list<T>(
-        self,
-        limit: usize,
-        reader: &mut Reader,
-        mut read: impl FnMut(Self, &mut Reader) -> Option<T>,
-    ) -> Option<Vec<At<T>>> {
-        let place = self.place;
-        let DeValue::Array(array) = self.value else {
-            return place.wrong_type(&self.value, "an array", reader);
-        };
-        if array.len() > limit {
-            place.fault(format_args!("more than {limit} elements"), None, reader);
-            return None;
-        }
-        let elements = array.into_iter().filter_map(|element| {
-            let line = reader.line(&element.span());
-            let entry = Self { place: Place { line, ..place.clone() }, value: element.into_inner() };
-            read(entry, reader).map(|value| At { line, value })
-        });
-        Some(elements.collect())
-    }
-}
-
-fn with_article(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
 }
 
 /// Text of a file, made safe for a terminal and short enough for a line.

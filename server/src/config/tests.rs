@@ -7,6 +7,9 @@ use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 use super::*;
 use crate::config::settings::{GuardStart, Interfaces, Listen, Paths};
 
+mod import;
+mod knockd;
+
 fn parse(text: &str) -> Result<Config, Faults> {
     Config::parse(Path::new("f"), text, 0o600)
 }
@@ -128,7 +131,7 @@ const FAULTS: &[Row] = &[
     ("[door.a]\nports = ['tcp/1'\n[x]", &[(3, &["not TOML"])]),
     ("[spa]\nwindow = '10s", &[(2, &["not TOML"])]),
     // Unknown keys, at every level.
-    ("colour = 1", &[(1, &["colour: unknown key", "listen, paths, spa, guard, door"])]),
+    ("colour = 1", &[(1, &["colour: unknown key", "listen, paths, spa, guard, door, knockd, log"])]),
     ("[listen]\nport = 1", &[(2, &["[listen] port: unknown key", "interfaces, spa-port, capture"])]),
     ("[paths]\nlog = '/a'", &[(2, &["unknown key", "key, clients, state, runtime"])]),
     ("[spa]\nport = 1", &[(2, &["unknown key", "window"])]),
@@ -137,12 +140,8 @@ const FAULTS: &[Row] = &[
     ("[door.a]\nports = ['tcp/1']\naction = { start = 'x', halt = 'y' }", &[(3, &["[door.a] action.halt: unknown key", "start, stop, start6, stop6, timeout"])]),
     ("\"\\u001b[2J\" = 1", &[(1, &["\\u{1b}[2J: unknown key"])]),
     // What comes later.
-    ("[knockd]\ninclude = '/etc/knockd.conf'", &[(1, &["knockd: this version does not support it"])]),
-    ("[log]\nfile = '/x'", &[(1, &["log: this version does not support it"])]),
     ("[spa]\nexplain = true", &[(2, &["[spa] explain: this version does not support it"])]),
     ("[listen]\ncapture = 'socket'", &[(2, &["\"socket\" is not supported yet", "\"packet\""])]),
-    ("[door.a]\nports = ['tcp/1']\ntarget = '192.0.2.1'", &[(3, &["[door.a] target: this version does not support it"])]),
-    ("[door.a]\nports = ['tcp/1']\none-time-sequences = '/x'", &[(3, &["one-time-sequences: this version does not"])]),
     ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'a', set6 = 'b' }", &[(3, &["action.set4: this version"]), (3, &["action.set6: this version"])]),
     // Types.
     ("listen = 1", &[(1, &["listen: a whole number where a table belongs"])]),
@@ -327,7 +326,7 @@ fn the_example_is_good_and_its_defaults_are_the_defaults() {
     assert_eq!(example.settings.window, defaults.window);
     assert_eq!(example.settings.listen.spa_port, defaults.listen.spa_port);
     assert_eq!(example.settings.guard.start, defaults.guard.start);
-    assert_eq!(example.settings.doors.len(), 4);
+    assert_eq!((example.settings.doors.len(), example.settings.knockd_doors.len()), (5, 1));
 }
 
 /// The manual names each key between backticks, and knows no key that there is not.
@@ -339,6 +338,9 @@ fn the_manual_has_every_key() {
         ("[paths]", "[paths]\nx = 1"),
         ("[spa]", "[spa]\nx = 1"),
         ("[guard]", "[guard]\nx = 1"),
+        ("[knockd]", "[knockd]\nx = 1"),
+        ("[[knockd.door]]", "[[knockd.door]]\nname = 'a'\nsequence = ['1']\nx = 1"),
+        ("[log]", "[log]\nx = 1"),
         ("[door.NAME]", "[door.a]\nports = ['tcp/1']\nx = 1"),
         ("Commands", "[door.a]\nports = ['tcp/1']\naction = { start = 'a', x = 1 }"),
     ];

@@ -1,5 +1,7 @@
 //! What a configuration may say, but should not.
 
+mod knockd;
+
 use std::iter;
 
 use knock_spa_engine::rules::Lease;
@@ -21,6 +23,7 @@ pub(super) fn weaknesses(draft: &Draft, mode: u32, reader: &Reader) -> Vec<Remar
                 .chain(no_stop(door, reader))
                 .chain(guessable(door, reader))
         })
+        .chain(knockd::weaknesses(&draft.knockd, reader))
         .chain(nobody_trusted(draft, reader))
         .chain(no_doors(draft, reader))
         .chain(readable(draft, mode, reader))
@@ -48,21 +51,28 @@ fn no_stop(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<Re
 }
 
 fn guessable(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<Remark> {
-    let at = door.sequence.as_value()?;
+    let at = door.knock.sequence.as_value()?;
     let steps: Vec<_> = at.value.iter().map(|step| step.value).collect();
     let why = why_guessable(&steps)?;
     let what = format!("[door.{}] sequence: guessable: {why}", door.name);
     Some(reader.remark(at.line, what, Some(GUESSABLE_HINT)))
 }
 
+/// Doors of both kinds share the ports that they are knocked at.
 fn shared_beginnings(draft: &Draft, reader: &Reader) -> Vec<Remark> {
+    let native = draft.doors.iter().filter_map(|At { value: door, .. }| {
+        Some((door.knock.sequence.as_value()?, format!("[door.{}]", door.name), door.name.to_string()))
+    });
+    let knockd = draft.knockd.doors.iter().filter_map(|At { value: door, .. }| {
+        Some((door.knock.sequence.as_value()?, knockd::HEADER.to_owned(), knockd::name(door)))
+    });
+    let mut doors: Vec<_> = native.chain(knockd).collect();
+    doors.sort_by_key(|(at, ..)| at.line);
     let mut beginnings = Beginnings::new();
-    let shared = draft.doors.iter().filter_map(|At { value: door, .. }| {
-        let at = door.sequence.as_value()?;
+    let shared = doors.iter().filter_map(|(at, key, name)| {
         let steps: Vec<_> = at.value.iter().map(|step| step.value).collect();
-        let (shared, other) = beginnings.add(&steps, door.name)?;
-        let what =
-            format!("[door.{}] sequence: begins with the same {shared} steps as door {other}'s", door.name);
+        let (shared, other) = beginnings.add(&steps, name.as_str())?;
+        let what = format!("{key} sequence: begins with the same {shared} steps as door {other}'s");
         Some(reader.remark(at.line, what, Some(BEGINNING_HINT)))
     });
     shared.collect()
@@ -86,15 +96,17 @@ fn nobody_trusted(draft: &Draft, reader: &Reader) -> Option<Remark> {
 
 fn no_doors(draft: &Draft, reader: &Reader) -> Option<Remark> {
     let hint = "add for example [door.ssh] with ports = [\"tcp/22\"]";
-    draft
-        .doors
-        .is_empty()
-        .then(|| reader.remark(1, "no doors: nothing is guarded and nothing opens", Some(hint)))
+    let has_some =
+        !draft.doors.is_empty() || !draft.knockd.doors.is_empty() || !draft.knockd.include.is_absent();
+    (!has_some).then(|| reader.remark(1, "no doors: nothing is guarded and nothing opens", Some(hint)))
 }
 
 fn readable(draft: &Draft, mode: u32, reader: &Reader) -> Option<Remark> {
-    let at = draft.doors.iter().find_map(|door| door.value.sequence.as_value())?;
-    why_readable(mode).map(|(what, hint)| reader.remark(at.line, what, Some(hint)))
+    let native = draft.doors.iter().map(|door| &door.value.knock);
+    let knockd = draft.knockd.doors.iter().map(|door| &door.value.knock);
+    let lines = native.chain(knockd).filter_map(|knock| Some(knock.sequence.as_value()?.line));
+    let line = lines.min()?;
+    why_readable(mode).map(|(what, hint)| reader.remark(line, what, Some(hint)))
 }
 
 fn writable(mode: u32, reader: &Reader) -> Option<Remark> {

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::net::netdevice::name_to_index;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use socket2::{Domain, SockFilter, Socket, Type};
 
 use super::syscalls;
@@ -33,12 +34,20 @@ impl Family {
     }
 }
 
+/// Bytes of packets, with the kernel's own for each, that may wait in a socket: what the smallest take in some
+/// milliseconds, for as long as a listener may have no processor. Longer they are not worth waiting for.
+const WAITING: usize = 1 << 20;
+
 /// Opens a capture socket that delivers packets from their IP header on, on one interface or on all.
 ///
 /// # Errors
 /// What the system said: without `CAP_NET_RAW` it is "operation not permitted".
 pub fn open(family: Family, interface: Option<u32>, filter: &[SockFilter]) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None)?;
+    // Who may not have as much as that gets as much as everybody may have.
+    if set_socket_recv_buffer_size_force(&socket, WAITING / 2).is_err() {
+        socket.set_recv_buffer_size(WAITING / 2)?;
+    }
     socket.attach_filter(filter)?;
     syscalls::lock_filter(&socket)?;
     socket.bind(&syscalls::link_address(family.ethertype(), interface)?)?;

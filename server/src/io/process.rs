@@ -80,7 +80,11 @@ fn start(job: &Job) -> io::Result<Child> {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         }
         // In the daemon's directory, with its environment and its standard streams.
-        Manner::KnockdStart | Manner::KnockdStop => syscalls::in_new_session(&mut command),
+        Manner::KnockdStart | Manner::KnockdStop => {
+            // What the C library's system(3) calls the shell: it stands in the shell's own messages.
+            command.arg0("sh");
+            syscalls::in_new_session(&mut command);
+        }
     }
     command.spawn()
 }

@@ -1,6 +1,7 @@
 //! The listener, seen from the keeper: started, given orders, heard, and started again when it is gone.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use knock_spa_engine::watch::Orders;
@@ -19,7 +20,7 @@ use crate::io::process::Started;
 /// A listener that has not said after so long that its orders are in force is replaced.
 const ORDERS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is said that steps of sequences were not told.
+/// How long it takes until it is said that steps of sequences were not told: all of them at once.
 const UNTOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The one after a listener that lived for so long is started without a growing wait.
@@ -43,6 +44,8 @@ pub(super) struct Listening<L> {
     started_at: BootTime,
     /// What the listener's sockets see.
     capture: Option<Capture>,
+    /// Sockets that no listener has yet: they see everything from now on.
+    prepared: Option<(Capture, Vec<OwnedFd>)>,
     missing: Vec<InterfaceName>,
     restarts: u64,
     backoff: Backoff,
@@ -65,6 +68,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             ready_by: None,
             started_at: BootTime::ZERO,
             capture: None,
+            prepared: None,
             missing: Vec::new(),
             restarts: 0,
             backoff: Backoff::default(),
@@ -72,6 +76,21 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
             before: Counters::default(),
             untold_told: 0,
             untold_at: None,
+        }
+    }
+
+    /// Opens sockets before there is a listener, so that nothing that comes meanwhile is missed.
+    pub(super) fn prepare(&mut self, capture: Capture) -> io::Result<()> {
+        let sockets = capture.open()?;
+        self.prepared = Some((capture, sockets));
+        Ok(())
+    }
+
+    /// The sockets that `capture` needs.
+    fn sockets(&mut self, capture: &Capture) -> io::Result<Vec<OwnedFd>> {
+        match self.prepared.take() {
+            Some((prepared, sockets)) if prepared == *capture => Ok(sockets),
+            Some(_) | None => capture.open(),
         }
     }
 
@@ -111,8 +130,12 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         capture: Capture,
         now: BootTime,
     ) -> io::Result<()> {
+        if self.channel.is_none() {
+            return Ok(());
+        }
+        let is_in_use = self.capture.as_ref() == Some(&capture);
+        let sockets = if is_in_use { None } else { Some(self.sockets(&capture)?) };
         let Some(channel) = &self.channel else { return Ok(()) };
-        let sockets = if self.capture.as_ref() == Some(&capture) { None } else { Some(capture.open()?) };
         self.ready = false;
         self.ready_by = Some(now.saturating_add(ORDERS_PATIENCE));
         let handing = channel.hand_over(orders, sockets.as_deref());
@@ -146,16 +169,19 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.channel.is_some()
     }
 
-    /// Replaces a listener whose orders should be in force by now.
+    /// Replaces a listener whose orders should be in force by now; tells of steps that were not told.
     pub(super) async fn check(&mut self, now: BootTime) {
+        if self.untold_at.is_some_and(|at| at <= now) {
+            self.tell_untold();
+        }
         if self.ready_by.is_some_and(|by| by <= now) {
             self.lose("it does not say that its orders are in force", now).await;
         }
     }
 
     /// When [`Self::check`] has something to do.
-    pub(super) const fn ready_by(&self) -> Option<BootTime> {
-        self.ready_by
+    pub(super) fn next_check(&self) -> Option<BootTime> {
+        [self.ready_by, self.untold_at].into_iter().flatten().min()
     }
 
     /// Waits for a report, for ever where there is no listener.
@@ -184,18 +210,20 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
-    /// Takes note of what the listener counted; tells of steps that were not told, once in a while.
+    /// Takes note of what the listener counted.
     pub(super) fn handle_counters(&mut self, counters: Counters, now: BootTime) {
         self.counters = counters;
-        let untold = counters.untold.saturating_sub(self.untold_told);
-        if untold > 0 && self.untold_at.is_none_or(|at| now.saturating_since(at) >= UNTOLD_EVERY) {
-            tracing::warn!(
-                event = "suppressed",
-                count = untold,
-                "steps of sequences were not logged: too many"
-            );
-            (self.untold_told, self.untold_at) = (counters.untold, Some(now));
+        if self.untold_at.is_none() && self.counted().untold > self.untold_told {
+            self.untold_at = Some(now.saturating_add(UNTOLD_EVERY));
         }
+    }
+
+    /// Tells how many steps were not told since the last time.
+    fn tell_untold(&mut self) {
+        let untold = self.counted().untold;
+        let count = untold.saturating_sub(self.untold_told);
+        (self.untold_told, self.untold_at) = (untold, None);
+        tracing::warn!(event = "suppressed", count, "steps of sequences were not logged: too many");
     }
 
     /// Lets go of a listener that is lost, and sees to another.
@@ -214,7 +242,6 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         self.ready = false;
         self.before = self.counted();
         self.counters = Counters::default();
-        self.untold_told = 0;
         if let Some(mut process) = self.process.take()
             && let Err(error) = process.kill().await
         {

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_engine::rules::{Action, Door};
 use knock_spa_proto::control::{
-    Counters, DoorStatus, FailingCloses, GuardStatus, Health, OpeningStatus, RefusalStatus, Status,
+    Counters, DoorStatus, FailingCloses, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus,
+    RunStatus, Status,
 };
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::UnixTime;
@@ -18,6 +20,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     pub(super) fn status(&self) -> Status {
         let openings: Vec<OpeningStatus> = self.openings().collect();
         let doors = self.admit.rules().doors().map(|door| door_status(door, &openings)).collect();
+        let runs: Vec<RunStatus> = self.runs().collect();
+        let knockd_doors = self.admit.rules().knockd_doors().iter();
+        let knockd_doors = knockd_doors.map(|door| knockd_door_status(door, &runs)).collect();
         let (retried, need_attention) = self.admit.failing_closes();
         Status {
             doors,
@@ -29,6 +34,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             journal: if self.admit.journal_failed() { Health::Failed } else { Health::Good },
             failing_closes: FailingCloses { retried, need_attention },
             clients: self.admit.rules().clients().count(),
+            knockd_doors,
+            runs,
         }
     }
 
@@ -40,6 +47,16 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             by: opening.by,
             since: seconds(opening.since),
             left: opening.left.map(|left| left.as_secs()),
+        })
+    }
+
+    fn runs(&self) -> impl Iterator<Item = RunStatus> {
+        let now = clock::now().boot;
+        self.admit.runs().map(move |(run, until)| RunStatus {
+            door: run.door.clone(),
+            address: run.address.to_string(),
+            since: seconds(run.since),
+            left: until.map(|until| until.boot.saturating_since(now).as_secs()),
         })
     }
 
@@ -74,6 +91,14 @@ fn door_status(door: &Door, openings: &[OpeningStatus]) -> DoorStatus {
             Action::Guard => "guard".into(),
             Action::Command(_) => "command".into(),
         },
+    }
+}
+
+fn knockd_door_status(door: &KnockdDoor, runs: &[RunStatus]) -> KnockdDoorStatus {
+    KnockdDoorStatus {
+        name: door.name.clone(),
+        can_be_knocked: door.knock.is_some(),
+        open: runs.iter().filter(|run| run.door == door.name).count(),
     }
 }
 

@@ -8,6 +8,7 @@ const KEY: &str = "server.key";
 const LINE: &str = "server.key.pub";
 const CLIENTS: &str = "clients.d";
 const ALICE: &str = "clients.d/alice.toml";
+const OLD: &str = "old.conf";
 const BOB: &str = "clients.d/bob.toml";
 
 const CHECK: &[&str] = &["check"];
@@ -55,7 +56,10 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Text(CONFIG, "[spa]\nwindow = '1 minute'")], CHECK, 1, &[":2: error: [spa] window: \"1 minute\": not a span of time"]),
     row(&[Text(CONFIG, "[spa]\nwindow = '1h'")], CHECK, 1, &["out of range", "from 10s to 10m"]),
     row(&[Text(CONFIG, "[door.a]\nports = ['tcp/22']\n[door.b]\nports = ['tcp/22']")], CHECK, 1, &[":4: error: [door.b] ports: tcp/22 is listed by door a already, in line 2"]),
-    row(&[Text(CONFIG, "[knockd]\ninclude = '/etc/knockd.conf'")], CHECK, 1, &[":1: error: knockd: this version does not support it"]),
+    row(&[Text(CONFIG, "[knockd]\ninclude = 'DIR/no.conf'")], CHECK, 1, &["knock-spad.toml:2: error: [knockd] include: DIR/no.conf: No such file"]),
+    row(&[Text(CONFIG, "x = 1\n[knockd]\ninclude = 'DIR/old.conf'"), Text(OLD, "[a]\nsequence = 70000\n")], CHECK, 1, &["knock-spad.toml:1: error: x: unknown key", "old.conf:2: error: [a] Sequence: port 70000 is invalid", "2 errors were found"]),
+    row(&[Text(CONFIG, "[[knockd.door]]\nname = 'a'")], CHECK, 1, &[":1: error: [[knockd.door]]: neither sequence nor one-time-sequences"]),
+    row(&[Text(CONFIG, "[a]\nsequence = 1\nx = 2\n")], &["check", "--knockd"], 1, &["knock-spad.toml:3: error: syntax error", "1 error was found"]),
     row(&[Text(CONFIG, "[listen]\ncapture = 'socket'")], CHECK, 1, &["\"socket\" is not supported yet"]),
     row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter knock4' }")], CHECK, 1, &[":3: error: [door.a] action.set4: this version does not support it"]),
 
@@ -127,6 +131,12 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Gone(LINE)], &["client", "add", "bob", BOBS], 66, &["server.key.pub: No such file"]),
     row(&[Gone(CONFIG)], &["client", "add", "bob", BOBS], 66, &["knock-spad.toml: No such file"]),
     row(&[Text(CONFIG, "x = 1")], &["client", "add", "bob", BOBS], 78, &["x: unknown key"]),
+
+    // import knockd.
+    row(&[], &["import"], 64, &["something is missing", "knockd"]),
+    row(&[], &["import", "knockd"], 64, &["<FILE>"]),
+    row(&[], &["import", "knockd", "/nowhere/knockd.conf"], 66, &["can't read /nowhere/knockd.conf: No such file"]),
+    row(&[], &["import", "knockd", "/dev/null/x"], 74, &["can't read /dev/null/x: Not a directory"]),
 
     // client list and remove.
     row(&[Text(ALICE, "key = 1")], LIST, 65, &["alice.toml:1: key: a whole number where a string belongs"]),

@@ -52,10 +52,14 @@ pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
 /// Runs a trace, and says what is wrong. knockd reads memory that it has given back, so that it has further chances
 /// where nobody else is wrong.
 pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String> {
+    let mut wrong = 0;
     for _ in 0..2 {
         let run = run(rig, trace, daemons);
         let complaint = complaint(trace, &run)?;
-        if run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && difference(trace, it).is_some()) {
+        let is_wrong = |it: &Verdict| it.daemon == Daemon::Ours && difference(trace, it).is_some();
+        wrong += usize::from(run.verdicts.iter().any(is_wrong));
+        // On a machine that is busy a command may be as late as another one is early: that happens once.
+        if wrong > 1 {
             return Some(complaint);
         }
     }

@@ -3,6 +3,8 @@
 //! A stop never runs before its own start has ended. What has a stop is on record before its start runs, so that it is
 //! closed after a crash too: at least once, and exactly once unless the crash fell between *closing* and *closed*.
 
+mod room;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::time::Duration;
@@ -10,14 +12,12 @@ use core::time::Duration;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
+pub use self::room::MAX_RUNS;
+use self::room::{NoRoom, Room};
 use super::effect::{Ended, Job, JobId, Manner};
 use super::opening::Deadline;
 use crate::command::Rendered;
 use crate::knockd::{Again, Said};
-
-/// Runs at a time at most: whoever knows a sequence can knock with any source address, and knockd would have a process
-/// for each.
-pub const MAX_RUNS: usize = 16_384;
 
 /// Tries of a stop command that does not even start, or is killed, before somebody must look.
 const MAX_STOPS: u32 = 5;
@@ -107,13 +107,11 @@ pub(super) struct Runs {
     /// When entries are to be looked at.
     due: BTreeSet<(BootTime, RunId)>,
     tasks: BTreeMap<u64, Task>,
+    /// What entries, and tasks without one, take up.
+    room: Room,
     next_run: u64,
     next_task: u64,
 }
-
-/// There are [`MAX_RUNS`] already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoRoom;
 
 impl Runs {
     /// Begins a run, or extends the one that is there.
@@ -126,7 +124,8 @@ impl Runs {
         now: Now,
     ) -> Result<Option<Step>, NoRoom> {
         let Some((stop, stop_after)) = pair.stop else {
-            return Ok(Some(self.start(door, None, pair.start)?));
+            self.room.take(door)?;
+            return Ok(Some(self.start(door, None, pair.start)));
         };
         if again == Again::Extend
             && let Some(id) = self.by_target.get(&(door.into(), address)).copied()
@@ -134,9 +133,7 @@ impl Runs {
         {
             return Ok(step);
         }
-        if self.entries.len() >= MAX_RUNS {
-            return Err(NoRoom);
-        }
+        self.room.take(door)?;
         let id = RunId(self.next_run);
         self.next_run = self.next_run.saturating_add(1);
         let run = Run { id, door: door.into(), address, since: now.unix, stop, stop_after, again };
@@ -165,6 +162,7 @@ impl Runs {
     /// Takes in a run of the journal: open until then, since nobody knows how far its start came.
     pub(super) fn adopt(&mut self, run: Run, until: Deadline) {
         let id = run.id;
+        self.room.take_anyway(&run.door);
         self.insert(run, Phase::Open(until));
         self.due.insert((until.boot, id));
     }
@@ -176,7 +174,7 @@ impl Runs {
             Phase::Recorded(start) => {
                 entry.phase = Phase::Starting;
                 let door = entry.run.door.clone();
-                self.start(&door, Some(id), start).ok()
+                Some(self.start(&door, Some(id), start))
             }
             Phase::Closing => self.stop(id, 1),
             Phase::Starting | Phase::Open(_) | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
@@ -186,6 +184,9 @@ impl Runs {
     /// Takes note of how a command ended.
     pub(super) fn handle_ended(&mut self, job: u64, ended: Ended, now: Now) -> [Option<Step>; 3] {
         let Some(task) = self.tasks.remove(&job) else { return [None, None, None] };
+        if task.run.is_none() {
+            self.room.give_back(&task.door);
+        }
         let said = match ended {
             Ended::Status(0) => None,
             Ended::Status(status) => Some(Said::NonZero { door: task.door, status }),
@@ -312,14 +313,13 @@ impl Runs {
     }
 
     fn remove(&mut self, id: RunId) {
-        self.entries.remove(&id);
+        if let Some(entry) = self.entries.remove(&id) {
+            self.room.give_back(&entry.run.door);
+        }
     }
 
-    fn start(&mut self, door: &str, run: Option<RunId>, command: Rendered) -> Result<Step, NoRoom> {
-        if run.is_none() && self.tasks.len() >= MAX_RUNS {
-            return Err(NoRoom);
-        }
-        Ok(Step::Run(self.job(door, run, command, Manner::KnockdStart)))
+    fn start(&mut self, door: &str, run: Option<RunId>, command: Rendered) -> Step {
+        Step::Run(self.job(door, run, command, Manner::KnockdStart))
     }
 
     fn stop(&mut self, id: RunId, tries: u32) -> Option<Step> {

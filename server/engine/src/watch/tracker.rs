@@ -90,7 +90,7 @@ impl Tracker {
     #[must_use]
     pub(super) fn handle_segment(&mut self, segment: &Segment<'_>, is_own: bool, now: Now) -> Vec<Progress> {
         let hit = Hit::of(segment, is_own);
-        let mut progress = Vec::new();
+        let mut progress = self.handle_timeout(now.boot);
         if !self.counts(&hit) {
             return progress;
         }

@@ -73,7 +73,13 @@ fn doors_exist(doors: &[ServiceName], settings: &Settings) -> Result<(), Failure
     let Some(missing) = doors.iter().find(|door| settings.door(**door).is_none()) else { return Ok(()) };
     let names: Vec<_> = settings.doors.iter().map(|door| door.name.to_string()).collect();
     let message = format!("--door {missing}: the configuration has no such door");
-    Err(Failure::new(Exit::Data, message).hint(format!("its doors: {}", names.join(", "))))
+    let hint = if names.is_empty() {
+        "it has none that clients can open: [door.NAME], or `SPA = NAME, tcp/PORT` for knockd, makes one"
+            .into()
+    } else {
+        format!("its doors: {}", names.join(", "))
+    };
+    Err(Failure::new(Exit::Data, message).hint(hint))
 }
 
 fn client(arguments: Arguments, line: &ClientLine) -> Result<Client, Failure> {

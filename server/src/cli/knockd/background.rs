@@ -14,7 +14,10 @@ use crate::io::process;
 
 /// The process in the background.
 #[derive(Debug)]
-pub(super) struct Background;
+pub(super) struct Background {
+    /// Where whoever started it waits for word.
+    waiting: File,
+}
 
 /// Starts the daemon in the background; its exit status where it does not come to run.
 pub(super) fn start(arguments: &[OsString]) -> ExitCode {
@@ -42,23 +45,22 @@ impl Background {
     /// Leaves the terminal's session.
     pub(super) fn begin() -> io::Result<Self> {
         rustix::process::setsid()?;
-        Ok(Self)
+        Ok(Self { waiting: File::from(io::stdin().as_fd().try_clone_to_owned()?) })
     }
 
     /// Says that all is well, and lets go of everything that came from whoever started it.
     pub(super) fn detach(self) {
-        if let Err(error) = try_detach() {
+        if let Err(error) = self.try_detach() {
             tracing::warn!(event = "not-detached", %error);
         }
     }
-}
 
-fn try_detach() -> io::Result<()> {
-    rustix::process::chdir("/")?;
-    let mut waiting = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null)?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
-    waiting.write_all(&[1])
+    fn try_detach(mut self) -> io::Result<()> {
+        rustix::process::chdir("/")?;
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdin(&null)?;
+        rustix::stdio::dup2_stdout(&null)?;
+        rustix::stdio::dup2_stderr(&null)?;
+        self.waiting.write_all(&[1])
+    }
 }

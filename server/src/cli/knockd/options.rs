@@ -38,6 +38,7 @@ pub(super) enum Answer {
 
 /// How to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one of knockd's options")]
 pub(super) struct Options {
     /// `-i`: one, or several with commas between.
     pub(super) interface: Option<String>,

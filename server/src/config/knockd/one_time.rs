@@ -2,6 +2,7 @@
 
 use knock_spa_proto::knock::Sequence;
 
+use crate::config::knockd::complaints::MAX_REMARKS;
 use crate::config::knockd::lines::{Line, lines};
 use crate::config::knockd::sequence;
 use crate::config::table::escape;
@@ -26,8 +27,10 @@ pub(super) fn read(bytes: &[u8]) -> Found {
                 found.remarks.extend(odd.map(|odd| (line.number, odd)));
                 break;
             }
+            // More are not told anyway.
+            Err(_) if found.remarks.len() > MAX_REMARKS => {}
             Err(wrong) => {
-                found.remarks.push((line.number, format!("skipped: {}", escape(&wrong.to_string()))))
+                found.remarks.push((line.number, format!("skipped: {}", escape(&wrong.to_string()))));
             }
         }
     }

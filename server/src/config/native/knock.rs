@@ -1,17 +1,46 @@
 //! Classic sequences: `["7000", "8000/udp"]` and `["syn", "!ack"]`.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use knock_spa_proto::knock::{FlagRule, Sequence, Step, TcpFlags};
+use knock_spa_proto::knock::{FlagRule, Repeats, Sequence, Step, TcpFlags};
 use knock_spa_proto::port::Transport;
 
-use crate::config::table::{At, Entry, Reader};
+use crate::config::draft::KnockDraft;
+use crate::config::table::{At, Entry, Reader, Table};
+
+/// The longest cooldown: by then an address has long changed hands.
+const MAX_COOLDOWN: Duration = Duration::from_secs(86_400);
 
 const STEP_HINT: &str = "\"PORT\" or \"PORT/tcp\" for TCP, \"PORT/udp\" for UDP";
 const FLAG_HINT: &str = "fin, syn, rst, psh, ack or urg, with ! before it where it must not be set";
 
+const TARGET_HINT: &str = "an address like \"192.0.2.7\" or \"2001:db8::7\", without a mask";
+const REPEATS: [(&str, Repeats); 2] = [("fail", Repeats::Fail), ("tolerated", Repeats::Tolerated)];
+
+/// What a door says of its knock.
+pub(super) fn read(table: &mut Table<'_>, reader: &mut Reader) -> KnockDraft {
+    KnockDraft {
+        sequence: table.read("sequence", reader, sequence),
+        tcp_flags: table.read("tcp-flags", reader, flags),
+        target: table.read("target", reader, |entry, reader| entry.parse(Some(TARGET_HINT), reader)),
+        one_time: table.read("one-time-sequences", reader, super::path),
+        repeats: table.read("repeats", reader, |entry, reader| entry.word(&REPEATS, reader)),
+        cooldown: table.read("cooldown", reader, cooldown),
+    }
+}
+
+fn cooldown(entry: Entry<'_>, reader: &mut Reader) -> Option<Duration> {
+    let place = entry.place.clone();
+    let cooldown = super::span(entry, reader)?;
+    if cooldown > MAX_COOLDOWN {
+        place.fault("longer than 1d", Some("by then an address has long changed hands"), reader);
+    }
+    Some(cooldown)
+}
+
 /// The good ones of the steps.
-pub(super) fn sequence(entry: Entry<'_>, reader: &mut Reader) -> Option<Vec<At<Step>>> {
+fn sequence(entry: Entry<'_>, reader: &mut Reader) -> Option<Vec<At<Step>>> {
     if entry.is_empty_list() {
         entry.place.fault(
             "no steps",
@@ -49,7 +78,7 @@ impl FromStr for StepText {
 }
 
 /// The rule of these flags; without any, every segment counts.
-pub(super) fn flags(entry: Entry<'_>, reader: &mut Reader) -> Option<FlagRule> {
+fn flags(entry: Entry<'_>, reader: &mut Reader) -> Option<FlagRule> {
     let place = entry.place.clone();
     let flags = entry.list(NAMES.len(), reader, |flag, reader| flag.parse(Some(FLAG_HINT), reader))?;
     let mut seen = 0;
@@ -64,7 +93,8 @@ pub(super) fn flags(entry: Entry<'_>, reader: &mut Reader) -> Option<FlagRule> {
     Some(rule)
 }
 
-const NAMES: [(&str, u8); 6] = [
+/// The flags' names.
+pub(in crate::config) const NAMES: [(&str, u8); 6] = [
     ("fin", TcpFlags::FIN),
     ("syn", TcpFlags::SYN),
     ("rst", TcpFlags::RST),

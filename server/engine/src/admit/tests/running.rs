@@ -4,7 +4,7 @@ use alloc::format;
 
 use super::*;
 use crate::knockd::{Again, KnockdCommands, KnockdDoor, Said};
-use knock_spa_proto::knock::Uses;
+use knock_spa_proto::knock::{ClassicKnock, Uses};
 
 /// A door that closes ten seconds after its start has ended.
 fn knockd_door(name: &str) -> KnockdDoor {
@@ -144,6 +144,23 @@ fn a_sequence_that_is_good_once_is_struck_out_before_anything_runs() {
     world.reload(knockd_rules());
     world.knock_knockd(ONCE, ALICE4);
     assert_eq!(world.struck_out.len(), 2);
+}
+
+#[test]
+fn what_the_last_sequence_opened_lives_on() {
+    let rules = |classic| {
+        let door = Door { classic, ..door("once", &["tcp/1"]) };
+        Rules::new([door].into(), Vec::new(), Vec::new(), secs(60)).unwrap()
+    };
+    let Door { classic, .. } = knocked(door("x", &[]));
+    let mut world = World::new(rules(classic.map(|knock| ClassicKnock { uses: Uses::Once, ..knock })));
+    world.knock("once", ALICE4);
+    assert_eq!(world.guard().len(), 1);
+    world.admit.handle_sequences(rules(None));
+    world.settle();
+    assert_eq!(world.guard().len(), 1);
+    world.reload(rules(None));
+    assert!(world.guard().is_empty());
 }
 
 #[test]

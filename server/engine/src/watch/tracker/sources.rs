@@ -57,8 +57,8 @@ pub(super) struct Sources {
     fresh: BTreeMap<Age, Address>,
     /// Sources that have.
     advanced: BTreeMap<Age, Address>,
-    /// When the first of a source's attempts has taken too long.
-    ends: BTreeSet<(BootTime, Address)>,
+    /// When the first of a source's attempts has taken too long; the older source first.
+    ends: BTreeSet<(BootTime, Age, Address)>,
     attempts: usize,
     next_age: u64,
 }
@@ -70,7 +70,7 @@ impl Sources {
         self.attempts = self.attempts.saturating_sub(source.attempts.len());
         self.rank(&source.attempts).remove(&source.age);
         if let Some(end) = first_end(&source.attempts) {
-            self.ends.remove(&(end, address));
+            self.ends.remove(&(end, source.age, address));
         }
         (source.attempts, Some(source.age))
     }
@@ -83,19 +83,19 @@ impl Sources {
         attempts.shrink_to_fit();
         self.attempts = self.attempts.saturating_add(attempts.len());
         self.rank(&attempts).insert(age, address);
-        self.ends.insert((end, address));
+        self.ends.insert((end, age, address));
         self.by_address.insert(address, Source { attempts, age });
         self.make_room();
     }
 
     /// A source with an attempt that has taken too long.
     pub(super) fn expired(&self, now: BootTime) -> Option<Address> {
-        self.ends.first().filter(|(end, _)| *end <= now).map(|(_, address)| *address)
+        self.ends.first().filter(|(end, ..)| *end <= now).map(|(_, _, address)| *address)
     }
 
     /// When the next attempt will have taken too long.
     pub(super) fn next_end(&self) -> Option<BootTime> {
-        self.ends.first().map(|(end, _)| *end)
+        self.ends.first().map(|(end, ..)| *end)
     }
 
     /// Drops the attempts that `keep` refuses.

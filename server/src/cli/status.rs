@@ -1,0 +1,102 @@
+//! `knock-spad status`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use clap::Args;
+use knock_spa_proto::control::{
+    Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, Reply, RunStatus, Status,
+};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{daemon, load_config, terminal};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// For programs: one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let paths = load_config(config)?.settings.paths;
+    let status = match daemon::ask(&paths, Command::Status)? {
+        Reply::Status(status) => status,
+        reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return daemon::done(reply).map(drop),
+    };
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;
+        return terminal::say(text);
+    }
+    terminal::say(words(&status))
+}
+
+fn words(status: &Status) -> String {
+    let mut text = String::new();
+    for door in &status.doors {
+        let ports = door.ports.join(", ");
+        line(&mut text, &format!("door {} ({ports}; {}): open for {}", door.name, door.action, door.open));
+    }
+    status.openings.iter().for_each(|opening| line(&mut text, &format!("  {}", opening_words(opening))));
+    status.knockd_doors.iter().for_each(|door| line(&mut text, &knockd_door_words(door)));
+    status.runs.iter().for_each(|run| line(&mut text, &format!("  {}", run_words(run))));
+    line(&mut text, &format!("guard: {}", guard_words(&status.guard)));
+    let listener = if status.listener.ready { "listening" } else { "not listening" };
+    line(&mut text, &format!("listener: {listener}, started again {} times", status.listener.restarts));
+    for name in &status.listener.missing_interfaces {
+        line(&mut text, &format!("interface {name}: NOT THERE; nothing is heard on it"));
+    }
+    if status.journal == Health::Failed {
+        line(&mut text, "journal: CAN'T BE WRITTEN: command doors refuse; mend the disk");
+    }
+    if status.failing_closes.retried > 0 {
+        line(
+            &mut text,
+            &format!("closing: {} stop commands failed and are tried again", status.failing_closes.retried),
+        );
+    }
+    if status.failing_closes.need_attention > 0 {
+        let count = status.failing_closes.need_attention;
+        line(
+            &mut text,
+            &format!("closing: {count} STOP COMMANDS WERE GIVEN UP: look whether those doors are open"),
+        );
+    }
+    let counters = &status.counters;
+    line(&mut text, &format!("packets: {} received, {} accepted", counters.received, counters.accepted));
+    for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
+        line(&mut text, &format!("  {count} {reason}"));
+    }
+    line(&mut text, &format!("clients: {}", status.clients));
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing into a string cannot fail.
+    writeln!(text, "{line}").unwrap_or_default();
+}
+
+fn opening_words(opening: &OpeningStatus) -> String {
+    let left = opening.left.map_or_else(|| "until it is closed".into(), |left| format!("for {left} s more"));
+    format!("{} for {}, {left}, by {}", opening.door, opening.address, opening.by)
+}
+
+fn knockd_door_words(door: &KnockdDoorStatus) -> String {
+    let KnockdDoorStatus { name, can_be_knocked, open } = door;
+    let exhausted = if *can_be_knocked { "" } else { "; NOTHING OPENS IT: no sequence is left" };
+    format!("door {name} (knockd's manner): open {open} times{exhausted}")
+}
+
+fn run_words(run: &RunStatus) -> String {
+    let left = run.left.map_or_else(|| "its command runs".into(), |left| format!("for {left} s more"));
+    format!("{} for {}, {left}, by a knock", run.door, run.address)
+}
+
+fn guard_words(guard: &GuardStatus) -> String {
+    match guard {
+        GuardStatus::NotNeeded => "not needed: no door has it".into(),
+        GuardStatus::Down { why } => format!("DOWN, its doors stand open: {why}"),
+        GuardStatus::Up { rebuilt } => format!("up, built again {rebuilt} times"),
+        GuardStatus::Failed { why } => format!("FAILED: {why}"),
+    }
+}
