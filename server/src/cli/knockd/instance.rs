@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
+use crate::io::packet_socket;
+
 /// Where daemons as knockd keep what must survive them, each in a directory of its own.
 const STATE: &str = "/var/lib/knock-spa/knockd";
 
@@ -25,7 +27,8 @@ pub(super) fn state_directory(config: &Path, interface: &str, pid_file: &Path) -
 
 /// The interface that is listened on where nobody names one: `eth0`, or where there is none that of the default route.
 pub(super) fn default_interface() -> String {
-    if Path::new("/sys/class/net").join(DEFAULT).exists() {
+    // Not by /sys, which shows the interfaces of whoever mounted it.
+    if packet_socket::interface_index(DEFAULT).is_ok() {
         return DEFAULT.into();
     }
     let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
