@@ -8,7 +8,6 @@ mod commands;
 mod daemon;
 mod instances;
 mod interfaces;
-mod knocks;
 mod links;
 mod one_time;
 mod reload;
