@@ -70,6 +70,7 @@ fn misconfigured(message: &str) -> ExitCode {
 
 fn serve(options: &Options, background: Option<Background>) -> ExitCode {
     daemon::log_to_stderr(if options.debug { tracing::Level::DEBUG } else { tracing::Level::WARN });
+    process::keep_descriptors();
     let file = match config::read_knockd(&options.config) {
         Ok(file) => file,
         Err(error) => return misconfigured(&error.in_knockds_words()),
@@ -98,15 +99,15 @@ fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Bac
     let Ok(event_loop) = daemon::event_loop() else { return failed("can't make an event loop") };
     let mut pid_file = None;
     let begun = || {
-        background.and_then(|background| {
-            background.detach();
-            let made = PidFile::write(pid_path);
-            match made {
-                Ok(made) => pid_file = Some(made),
-                Err(error) => return Some((pid_path.to_owned(), error)),
-            }
-            None
-        })
+        let background = background?;
+        // Before whoever started the daemon hears that it runs, and looks for the file.
+        let made = PidFile::write(pid_path);
+        background.detach();
+        match made {
+            Ok(made) => pid_file = Some(made),
+            Err(error) => return Some((pid_path.to_owned(), error)),
+        }
+        None
     };
     let ran = event_loop.block_on(keeper::run(Source::Knockd(as_knockd), process::start_listener, begun));
     match ran {
