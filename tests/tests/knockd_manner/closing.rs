@@ -51,7 +51,9 @@ fn closes_after_a_crash(keeper: bool, listener: bool) {
         assert_eq!(scene.notes().len(), 2, "nobody is there to close");
         daemon = Some(scene.start(&[]));
         scene.await_note("soon stop 192.0.2.10");
-        assert!(scene.noted_at("soon stop 192.0.2.10") - scene.noted_at("soon start 192.0.2.10") < 2.2 + LATE);
+        assert!(
+            scene.noted_at("soon stop 192.0.2.10") - scene.noted_at("soon start 192.0.2.10") < 2.2 + LATE
+        );
     } else {
         let daemon = daemon.as_mut().unwrap();
         let before = daemon.listened();
@@ -101,7 +103,8 @@ fn each_of_many_starts_has_its_stop_after_a_crash() {
     let _again = scene.start(&[]);
     until(PATIENCE, "all of them to close", || scene.notes().len() == 2 * sources.len());
     for from in &sources {
-        let count = |word: &str| scene.notes().iter().filter(|note| **note == format!("{word} {from}")).count();
+        let count =
+            |word: &str| scene.notes().iter().filter(|note| **note == format!("{word} {from}")).count();
         assert_eq!((count("start"), count("stop")), (1, 1), "{from}");
     }
 }

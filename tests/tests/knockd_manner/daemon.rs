@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::thread;
 
 use knock_spa_tests::lab::{PATIENCE, Running, until};
-use knock_spa_tests::programs::knock_spad;
+use knock_spa_tests::programs::{Run, knock_spad};
 use knock_spa_tests::usage::family;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -21,14 +22,26 @@ pub struct Daemon<'s> {
 impl Scene {
     /// The program under knockd's name, with the configuration and a log file.
     pub fn knockd(&self, command: fn(&Self, &str) -> Command, arguments: &[&str]) -> Command {
+        let mut command = command(self, self.knockd_link().to_str().unwrap());
+        command.arg("-c").arg(self.path("knockd.conf")).arg("-g").arg(self.path("log")).arg("-vD");
+        command.args(arguments);
+        command
+    }
+
+    /// The program's place.
+    pub fn knockd_link(&self) -> PathBuf {
         let link = self.path("knockd");
         if !link.exists() {
             symlink(knock_spad(), &link).unwrap();
         }
-        let mut command = command(self, link.to_str().unwrap());
-        command.arg("-c").arg(self.path("knockd.conf")).arg("-g").arg(self.path("log")).arg("-vD");
-        command.args(arguments);
-        command
+        link
+    }
+
+    /// Starts a daemon that goes to the background and writes the usual pid file, in the scene's own `/run`.
+    pub fn start_in_background(&self, command: &mut Command) -> Background {
+        Run::of(&self.server, command, "").ended_with(0);
+        let pid = self.read("run/knockd.pid");
+        Background(Pid::from_raw(pid.trim().parse().unwrap()).unwrap())
     }
 
     /// Starts the daemon, and waits until it listens.
@@ -108,8 +121,33 @@ impl Drop for Daemon<'_> {
     }
 }
 
+/// A daemon in the background. Dropping it kills it.
+pub struct Background(pub Pid);
+
+impl Background {
+    /// Sends it a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        kill_process(self.0, signal).unwrap();
+    }
+
+    /// Ends it by a signal, and waits until it has ended.
+    pub fn end(&mut self, signal: Signal) {
+        self.signal(signal);
+        until(PATIENCE, "the daemon to end", || !is_alive(self.0));
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if is_alive(self.0) {
+            // It may end at this very moment.
+            let _ = kill_process(self.0, Signal::KILL);
+        }
+    }
+}
+
 /// Whether the process is there, and no mere remainder of one.
-pub fn is_alive(pid: Pid) -> bool {
+fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }

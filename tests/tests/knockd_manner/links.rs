@@ -71,11 +71,9 @@ fn a_link_without_ethernet_opens_over_both_families() {
         return skip("this machine has no tun devices, or no perl");
     };
     let configured = daemon.listened();
-    scene.server.sh(
-        "ip addr add 192.0.2.1 peer 192.0.2.2 dev tun0
+    scene.server.sh("ip addr add 192.0.2.1 peer 192.0.2.2 dev tun0
          ip addr add 2001:db8:1::1/64 dev tun0 nodad
-         ip link set tun0 up",
-    );
+         ip link set tun0 up");
     until(PATIENCE, "the link to be noticed", || daemon.listened() > configured);
     let mut number = 9;
     for (network, to) in [("192.0.2.", "192.0.2.1"), ("2001:db8:1::", "2001:db8:1::1")] {

@@ -47,7 +47,8 @@ fn can_be_nobody() -> bool {
 
 /// Gives nobody what the daemon needs: nothing else in the directory is there for others.
 fn give_away(scene: &Scene) {
-    let open = |name: &str, mode| fs::set_permissions(scene.path(name), Permissions::from_mode(mode)).unwrap();
+    let open =
+        |name: &str, mode| fs::set_permissions(scene.path(name), Permissions::from_mode(mode)).unwrap();
     fs::copy(knock_spad(), scene.path("knockd")).unwrap();
     for name in ["notes", "log"] {
         scene.write(name, "");
@@ -72,7 +73,8 @@ fn a_daemon_without_root_opens_doors() {
     command.args(words.by_ref().take(8)).arg("setpriv").args(AS_NOBODY).args(words);
     command.current_dir(scene.path("work"));
     let mut daemon = scene.start_command(&mut command);
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.running.pid().as_raw_nonzero())).unwrap();
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", daemon.running.pid().as_raw_nonzero())).unwrap();
     for line in ["Uid:\t65534\t65534", "CapEff:\t0000000000002000"] {
         assert!(status.contains(line), "{line} in\n{status}");
     }

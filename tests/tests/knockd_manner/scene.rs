@@ -183,9 +183,7 @@ impl Scene {
     /// Waits until a note is there.
     #[track_caller]
     pub fn await_note(&self, note: &str) {
-        until(PATIENCE, &format!("a note {note}"), || {
-            self.notes().iter().any(|found| found == note)
-        });
+        until(PATIENCE, &format!("a note {note}"), || self.notes().iter().any(|found| found == note));
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::fs;
 
-use knock_spa_tests::lab::{PATIENCE, until};
-use knock_spa_tests::programs::Run;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::daemon::is_alive;
 use crate::scene::{Scene, door, note};
 
 fn ends(signal: Signal, status: i32) {
@@ -58,23 +55,12 @@ fn a_start_that_still_runs_is_waited_for_and_closed_when_the_daemon_stops() {
 #[test]
 fn the_daemon_in_the_background_leaves_no_pid_file_and_nothing_open() {
     let scene = Scene::new(&door("ssh", "7000,8000", "cmd_timeout = 600"));
-    let mut command = scene.knockd(Scene::inside, &["-d"]);
-    Run::of(&scene.server, &mut command, "").ended_with(0);
-    // The default, in the scene's own /run.
-    let pid = scene.path("run/knockd.pid");
-    let pid_text = fs::read_to_string(&pid).unwrap();
-    let process = Pid::from_raw(pid_text.trim().parse().unwrap()).unwrap();
-    let killed = || kill_process(process, Signal::KILL);
-    let ended = std::panic::catch_unwind(|| {
-        scene.flush("192.0.2.10", "7000 8000", "ssh start 192.0.2.10");
-        assert_eq!(fs::read_link(format!("/proc/{}/cwd", pid_text.trim())).unwrap().to_str(), Some("/"));
-        kill_process(process, Signal::TERM).unwrap();
-        until(PATIENCE, "the daemon to end", || !is_alive(process));
-    });
-    if ended.is_err() {
-        killed().unwrap();
-    }
-    ended.unwrap();
+    let mut daemon = scene.start_in_background(&mut scene.knockd(Scene::inside, &["-d"]));
+    assert!(scene.path("run/knockd.pid").exists());
+    let directory = format!("/proc/{}/cwd", daemon.0.as_raw_nonzero());
+    assert_eq!(fs::read_link(directory).unwrap().to_str(), Some("/"));
+    scene.flush("192.0.2.10", "7000 8000", "ssh start 192.0.2.10");
+    daemon.end(Signal::TERM);
     assert_eq!(scene.notes(), ["ssh start 192.0.2.10", "ssh stop 192.0.2.10"]);
-    assert!(!pid.exists());
+    assert!(!scene.path("run/knockd.pid").exists());
 }
