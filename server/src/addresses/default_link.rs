@@ -1,7 +1,8 @@
 //! The interface that is meant where nobody names one.
 
 use std::fs;
-use std::path::Path;
+
+use crate::io::packet_socket;
 
 /// knockd's own default.
 const DEFAULT: &str = "eth0";
@@ -9,7 +10,8 @@ const DEFAULT: &str = "eth0";
 /// The interface that is listened on where nobody names one: `eth0`, or where there is none that of the default route.
 #[must_use]
 pub fn default_interface() -> String {
-    if Path::new("/sys/class/net").join(DEFAULT).exists() {
+    // Not by /sys, which shows the interfaces of whoever mounted it.
+    if packet_socket::interface_index(DEFAULT).is_ok() {
         return DEFAULT.into();
     }
     let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();

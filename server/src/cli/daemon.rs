@@ -34,6 +34,7 @@ pub(super) struct CloseArguments {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: &Path, arguments: &RunArguments) -> Result<(), Failure> {
     log_to_stderr(arguments.log_level);
+    process::keep_descriptors();
     let source = keeper::Source::Native(config.to_owned());
     let stopped = event_loop()?.block_on(keeper::run(source, process::start_listener, || None));
     Ok(stopped.map(drop)?)

@@ -72,6 +72,7 @@ fn misconfigured(message: &str) -> ExitCode {
 
 fn serve(options: &Options, background: Option<Background>) -> ExitCode {
     daemon::log_to_stderr(if options.debug { tracing::Level::DEBUG } else { tracing::Level::WARN });
+    process::keep_descriptors();
     let file = match config::read_knockd(&options.config) {
         Ok(file) => file,
         Err(error) => return misconfigured(&error.in_knockds_words()),
@@ -104,6 +105,7 @@ fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Bac
     let mut pid_file = None;
     let begun = || {
         let background = background?;
+        // Before whoever started the daemon hears that it runs, and looks for the file.
         let made = PidFile::write(pid_path);
         background.detach();
         match made {

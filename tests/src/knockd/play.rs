@@ -201,6 +201,7 @@ impl<'r> Play<'r> {
 
     fn stop(&mut self, signal: Signal, what: What) {
         self.sync();
+        leave_second();
         self.lives.iter_mut().for_each(|life| life.signal(signal));
         self.happened(what);
         self.await_all("the daemons to end", |_| false);
