@@ -102,7 +102,8 @@ fn a_client_that_is_enrolled_while_the_daemon_runs_is_told_when_it_counts() {
     scene.knock_spad(&["client", "remove", "alice"]).ended_with(0).said("SIGHUP");
     daemon.reload();
     first.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
-    daemon.running.await_output("unknown-client");
+    daemon.running.await_output("reason=unknown-client");
+    scene.knock_spad(&["status"]).ended_with(69).said("takes signals and no commands");
 }
 
 #[test]
