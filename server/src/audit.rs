@@ -5,6 +5,7 @@ use std::time::Duration;
 use knock_spa_engine::admit::effect::{Cause, Ended, Event, Next};
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::rules::Lease;
+use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::BootTime;
 
 /// Lines in a second, over time: whoever knows a classic knock can open doors for many addresses, and must not fill
@@ -59,7 +60,11 @@ fn write(event: &Event) {
         }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
-            tracing::info!(event = "refused", reason = %refusal, %from, client, count);
+            if *refusal == Refusal::NoRoom {
+                tracing::warn!(event = "refused", reason = %refusal, %from, client, count);
+            } else {
+                tracing::info!(event = "refused", reason = %refusal, %from, client, count);
+            }
         }
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),

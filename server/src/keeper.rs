@@ -23,8 +23,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
-use knock_spa_engine::admit::{Admit, Claim, Restored};
+use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::knockd::Said;
+use knock_spa_engine::pace::Pace;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::Reply;
 use knock_spa_proto::report::Report;
@@ -116,7 +117,7 @@ struct Keeper<L> {
     plan: Plan,
     numbers: Numbers,
     admit: Admit,
-    /// Before the store: the control socket goes before the lock does. Absent in knockd's manner.
+    /// Before the store: the control socket goes before the lock does. Absent where knocks alone open anything.
     desk: Option<Desk>,
     store: Store,
     /// Absent in knockd's manner, where no door has it: another instance may.
@@ -134,6 +135,8 @@ struct Keeper<L> {
     jobs: Jobs,
     audit: Audit,
     log: KnockdLog,
+    /// A listener that lies fills no disk with steps of sequences.
+    pace: Pace,
     timer: Timer,
     reload: Signal,
     stop: [Signal; 2],
@@ -156,15 +159,14 @@ enum Happened {
 
 impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     fn new(source: Source, start: L) -> Result<Self, RunError> {
-        let plan = Plan::load_to_start(&source)?;
+        let mut plan = Plan::load_to_start(&source)?;
         let is_native = matches!(source, Source::Native(_));
-        let paths = &plan.settings.paths;
         // The watch comes first, so that no address comes unnoticed.
         let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
         let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
         let addresses = Addresses::read().map_err(RunError::doing("read this machine's addresses"))?;
-        let (mut store, history) =
-            if is_native { Store::open(&paths.state)? } else { Store::open_or_forget(&paths.state) };
+        let (mut store, history) = open_store(&source, &mut plan)?;
+        let paths = &plan.settings.paths;
         let restored = Restored::new(history, plan.rules()?, addresses.all(), store.boot(), clock::now());
         if restored.state_lost {
             tracing::warn!(
@@ -173,7 +175,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             );
         }
         store.begin(&restored.admit);
-        let desk = is_native.then(|| Desk::open(&paths.runtime)).transpose();
+        let desk = (is_native || plan.takes_packets()).then(|| Desk::open(&paths.runtime)).transpose();
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
@@ -198,6 +200,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             jobs: Jobs::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
+            pace: Pace::default(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -376,6 +379,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
         let now = clock::now().boot;
         let interfaces = &self.plan.settings.listen.interfaces;
+        let is_default = matches!(interfaces, Interfaces::Default { .. });
         let own: Vec<Address> = self.listened.iter().copied().collect();
         let doors = self.numbers.doors().to_vec();
         let orders = self.plan.orders(self.listening.next_generation(), own, doors);
@@ -384,6 +388,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Err(error) => Err(error),
         };
         match handed {
+            // Which interface the default is may change without a word: with the first route.
+            Ok(()) if is_default && self.listening.misses_interfaces() => self.ask_again.fail(now),
             Ok(()) => self.ask_again.succeed(),
             Err(error) => {
                 tracing::error!(event = "capture-failed", %error);
@@ -474,8 +480,15 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.log.say(&Line::WaitingForCommands);
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::pin!(patience);
-        while !self.jobs.is_empty() {
+        while !self.jobs.is_empty() || self.admit.failing_closes().0 > 0 {
+            if let Err(error) = self.timer.set(self.admit.poll_timeout()) {
+                tracing::error!(event = "timer-failed", %error);
+            }
             tokio::select! {
+                _ = self.timer.expired() => {
+                    self.admit.handle_timeout(clock::now());
+                    self.settle();
+                }
                 (job, ended) = self.jobs.ended() => {
                     self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
                     self.settle();
@@ -488,6 +501,21 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
         self.log.say(&Line::ShuttingDown);
     }
+}
+
+/// The state of the daemon. As knockd it can do without, but not for packets: where another daemon remembers which were
+/// accepted, they would be accepted again here.
+fn open_store(source: &Source, plan: &mut Plan) -> Result<(Store, History), RunError> {
+    let state = &plan.settings.paths.state;
+    if matches!(source, Source::Native(_)) {
+        return Store::open(state);
+    }
+    let opened = Store::open_or_forget(state);
+    if plan.takes_packets() && opened.0.forgets() {
+        tracing::error!(event = "packets-refused", "nothing can be kept: doors open for knocks alone");
+        plan.refuse_packets();
+    }
+    Ok(opened)
 }
 
 async fn wall_touched(wall: &mut Option<Wall>) {

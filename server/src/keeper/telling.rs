@@ -37,6 +37,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Tells of a step of a sequence, where the door has a name that its log's readers know.
     pub(super) fn tell(&mut self, door: DoorNumber, said: impl FnOnce(String) -> Said) {
         let Some(name) = self.numbers.door(door).and_then(|knocked| self.name_of(knocked)) else { return };
+        if !self.pace.allows(clock::now().boot) {
+            return;
+        }
         // In the order of what it comes between.
         self.admit.say_in_knockds_words(said(name));
     }

@@ -54,6 +54,12 @@ impl Report {
         }
     }
 
+    /// Whether it is about a file of sequences in which none is left.
+    #[must_use]
+    pub fn is_of_exhaustion(&self) -> bool {
+        self.err.starts_with("no more sequences left ")
+    }
+
     /// A complaint about a file of sequences in which none is left.
     #[must_use]
     pub fn of_exhaustion(door: &str) -> Self {
@@ -65,7 +71,7 @@ impl Report {
 }
 
 /// What a section says of a door.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
     /// Its name.
     pub name: String,

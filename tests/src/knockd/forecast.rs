@@ -117,11 +117,11 @@ impl<'t> World<'t> {
     fn adopt(&mut self, configuration: Configuration) {
         let doors = configuration.doors;
         let names = doors.iter().map(|door| cut(&door.name, 127)).collect();
-        let model = Model::new(self.faults, &self.trace.own, &doors);
-        let old = self.running.replace(Running { doors, names, model });
-        if let (Faults::Mended, Some(old), Some(running)) = (self.faults, old, &mut self.running) {
-            running.model.inherit(old.model);
+        let mut model = Model::new(self.faults, &self.trace.own, &doors);
+        if let Some(last) = self.running.as_ref().filter(|_| self.faults == Faults::Mended) {
+            model.inherit(&last.model);
         }
+        self.running = Some(Running { doors, names, model });
     }
 
     /// Says what is wrong, to the log too where it is open.

@@ -132,15 +132,6 @@ impl Watched {
         for_us && listed && self.likes(packet)
     }
 
-    /// Whether an attempt at one of two doors is one at the other.
-    fn is_same_as(&self, other: &Self) -> bool {
-        let knock = |door: &Door| {
-            let flags = (door.flags_set, door.flags_clear);
-            (door.name.clone(), door.sequence.clone(), door.within, flags, door.target.clone())
-        };
-        knock(&self.door) == knock(&other.door)
-    }
-
     /// Whether an attempt at this door can be made by way of this address.
     fn accepts(&self, to: IpAddr, own: &[IpAddr]) -> bool {
         match &self.target {
@@ -162,19 +153,23 @@ impl Watched {
 }
 
 impl Model {
-    /// Takes over the attempts of a model before it, at doors that are still there.
-    pub fn inherit(&mut self, old: Self) {
-        for attempt in old.attempts.into_iter().filter(|attempt| attempt.fate == Fate::Going) {
-            let door = self.doors.iter().position(|door| door.is_same_as(&old.doors[attempt.door]));
-            self.attempts.extend(door.map(|door| Attempt { door, ..attempt }));
-        }
-    }
-
     /// A tracker that has seen nothing, of an interface with these addresses.
     #[must_use]
     pub fn new(faults: Faults, own: &[IpAddr], doors: &[Door]) -> Self {
         let doors = doors.iter().cloned().map(Watched::new).collect();
         Self { faults, own: own.to_vec(), doors, attempts: Vec::new() }
+    }
+
+    /// Goes on with the attempts of another model at doors that are the same here.
+    pub fn inherit(&mut self, other: &Self) {
+        let place = |door: usize| {
+            let old = &other.doors[door].door;
+            self.doors.iter().position(|watched| watched.door == *old)
+        };
+        let attempts = other.attempts.iter().filter(|attempt| attempt.fate == Fate::Going);
+        self.attempts = attempts
+            .filter_map(|attempt| place(attempt.door).map(|door| Attempt { door, ..attempt.clone() }))
+            .collect();
     }
 
     /// Gives a door its next sequence.
@@ -287,6 +282,11 @@ fn knock(attempt: &mut Attempt, watched: &Watched, packet: &Packet) -> Vec<Line>
 impl Tracker for Model {
     fn hit(&mut self, packet: &Packet, now: i64) -> Vec<Line> {
         let mut lines = self.pass(now);
+        let packet = &match self.faults {
+            Faults::Kept => *packet,
+            // An address of IPv4 in the clothes of IPv6 is that of IPv4.
+            Faults::Mended => Packet { from: packet.from.to_canonical(), ..*packet },
+        };
         if self.admits(packet) {
             lines.extend(self.sweep(now));
             let knocked = self.advance(packet);

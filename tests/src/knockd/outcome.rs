@@ -28,6 +28,15 @@ pub enum End {
     Vanished,
 }
 
+/// How much of the order of a log counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All of it.
+    Whole,
+    /// That of each family: where packets of the two come by two ways, those of the same moment have no order.
+    Families,
+}
+
 /// All that a daemon did that can be seen. `DIR` stands for its directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -73,25 +82,18 @@ impl Outcome {
 
     /// What the other has done otherwise, if anything.
     #[must_use]
-    pub fn difference(&self, other: &Self) -> Option<String> {
-        self.difference_by(other, |log| vec![log.to_vec()])
-    }
-
-    /// The same, where the order of lines on sources of different families does not count: who has a socket for each
-    /// family does not know which of two packets came first.
-    #[must_use]
-    pub fn difference_within_families(&self, other: &Self) -> Option<String> {
-        self.difference_by(other, by_family)
-    }
-
-    fn difference_by(&self, other: &Self, order: fn(&[String]) -> Vec<Vec<String>>) -> Option<String> {
+    pub fn difference(&self, other: &Self, order: Order) -> Option<String> {
         let mut found = Vec::new();
         let mut compare = |what: &str, same: bool| {
             if !same {
                 found.push(what.to_owned());
             }
         };
-        compare("log", order(&self.log) == order(&other.log));
+        compare(
+            "log",
+            order == Order::Whole && self.log == other.log
+                || order == Order::Families && self.views() == other.views(),
+        );
         compare("messages of commands", self.aside == other.aside);
         compare("commands", self.ran_in_groups(self) == self.ran_in_groups(other));
         compare("files", self.files == other.files);
@@ -99,6 +101,18 @@ impl Outcome {
         compare("stderr", self.err == other.err);
         compare("stdout", self.out == other.out);
         (!found.is_empty()).then(|| found.join(", "))
+    }
+
+    /// The log as those see it who knock by IPv4, and those who knock by IPv6.
+    fn views(&self) -> [Vec<&String>; 2] {
+        let family = |message: &str| {
+            let source = message.split_once(": ").and_then(|(source, _)| source.split(' ').next());
+            source.and_then(|source| source.parse::<IpAddr>().ok())
+        };
+        let view = |left_out: fn(&IpAddr) -> bool| {
+            self.log.iter().filter(|message| !family(message).is_some_and(|ip| left_out(&ip))).collect()
+        };
+        [view(IpAddr::is_ipv6), view(IpAddr::is_ipv4)]
     }
 
     /// What the other's commands wrote, where those that came at the same time here have no order.
@@ -135,21 +149,6 @@ impl Outcome {
     pub fn has_as_much_as(&self, other: &Self) -> bool {
         self.aside.len() >= other.aside.len() && self.ran.len() >= other.ran.len()
     }
-}
-
-/// The lines on IPv4 sources, those on IPv6 sources, and the others.
-fn by_family(log: &[String]) -> Vec<Vec<String>> {
-    let mut families = vec![Vec::new(); 3];
-    for line in log {
-        let source = line.split(": ").next().and_then(|source| source.split(' ').next());
-        let family = match source.unwrap_or_default().parse() {
-            Ok(IpAddr::V4(_)) => 0,
-            Ok(IpAddr::V6(_)) => 1,
-            Err(_) => 2,
-        };
-        families[family].push(line.clone());
-    }
-    families
 }
 
 impl fmt::Display for Outcome {

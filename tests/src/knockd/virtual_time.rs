@@ -16,7 +16,7 @@ pub type Told = Vec<(i64, Line)>;
 pub type Make = dyn Fn(&[IpAddr], &[Door]) -> Box<dyn Tracker>;
 
 /// What a tracker tells of a trace; nothing where no daemon starts, or where sequences change while one runs.
-/// There is another one after each reload. It is told of every second that comes.
+/// It is told of every second that comes, and of nothing after a reload.
 pub fn told(trace: &Trace, make: &Make) -> Option<Told> {
     let history = rehearse(trace);
     let read =
@@ -32,9 +32,9 @@ pub fn told(trace: &Trace, make: &Make) -> Option<Told> {
         last = now;
         match &happening.what {
             What::Written { name, text: written } if name == CONFIG => text.clone_from(written),
-            What::Started | What::Reload => tracker = read(&text)?,
+            What::Started => tracker = read(&text)?,
             What::Hit(packet) => told.extend(tracker.hit(packet, now).into_iter().map(|line| (now, line))),
-            What::Terminated | What::Interrupted | What::Unplugged => break,
+            What::Reload | What::Terminated | What::Interrupted | What::Unplugged => break,
             What::Written { .. } | What::Renamed { .. } | What::Tick => {}
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use knock_spa_tests::knockd::daemon::Daemon;
+use knock_spa_tests::knockd::outcome::Order;
 use knock_spa_tests::knockd::rig::{Rig, Run, Verdict};
 use knock_spa_tests::knockd::trace::{Ours, Step, Trace};
 
@@ -33,12 +34,9 @@ pub fn in_rigs<T: Sync, R: Send>(items: &[T], work: impl Fn(&mut Rig, &T) -> R +
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs a trace until a run says something. Where the successor does something else on purpose, knockd is alone.
+/// Runs a trace until a run says something.
 pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
-    let alone = matches!(trace.ours, Ours::Other(_));
-    let daemons: Vec<_> =
-        daemons.iter().copied().filter(|daemon| !alone || *daemon == Daemon::Knockd).collect();
-    let mut run = rig.run(trace, &daemons);
+    let mut run = rig.run(trace, daemons);
     for _ in 0..3 {
         if run.flaw.is_some() || has_changed(trace) {
             *rig = Rig::new();
@@ -46,7 +44,7 @@ pub fn run(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Run {
         if run.flaw.is_none() {
             break;
         }
-        run = rig.run(trace, &daemons);
+        run = rig.run(trace, daemons);
     }
     run
 }
@@ -58,7 +56,8 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     for _ in 0..2 {
         let run = run(rig, trace, daemons);
         let complaint = complaint(trace, &run)?;
-        wrong += usize::from(run.verdicts.iter().any(|it| it.daemon == Daemon::Ours && is_wrong(it)));
+        let is_wrong = |it: &Verdict| it.daemon == Daemon::Ours && difference(trace, it).is_some();
+        wrong += usize::from(run.verdicts.iter().any(is_wrong));
         // On a machine that is busy a command may be as late as another one is early: that happens once.
         if wrong > 1 {
             return Some(complaint);
@@ -68,16 +67,14 @@ pub fn judged(rig: &mut Rig, trace: &Trace, daemons: &[Daemon]) -> Option<String
     complaint(trace, &run)
 }
 
-fn is_wrong(verdict: &Verdict) -> bool {
-    difference(verdict).is_some()
-}
-
-/// How a daemon differs from its model.
-fn difference(Verdict { daemon, expected, found }: &Verdict) -> Option<String> {
-    match daemon {
-        Daemon::Knockd => expected.difference(found),
-        Daemon::Ours => expected.difference_within_families(found),
-    }
+/// What a daemon does that its model does not, where it is held to that.
+fn difference(trace: &Trace, verdict: &Verdict) -> Option<String> {
+    let order = match (verdict.daemon, trace.ours) {
+        (Daemon::Ours, Ours::Other(_)) => return None,
+        (Daemon::Ours, _) => Order::Families,
+        (Daemon::Knockd, _) => Order::Whole,
+    };
+    verdict.expected.difference(&verdict.found, order)
 }
 
 /// Whether the rig is another after the trace.
@@ -92,13 +89,14 @@ pub fn complaint(trace: &Trace, run: &Run) -> Option<String> {
         writeln!(text, "It could not be run: {flaw}").expect("a text");
     }
     for verdict in &run.verdicts {
-        if let Some(difference) = difference(verdict) {
+        if let Some(difference) = difference(trace, verdict) {
             writeln!(text, "{:?} differs from its model: {difference}", verdict.daemon).expect("a text");
         }
     }
     if let [knockd, ours] = run.verdicts.as_slice()
-        && knockd.expected.difference(&ours.expected).is_none()
-        && let Some(difference) = knockd.found.difference_within_families(&ours.found)
+        && !matches!(trace.ours, Ours::Other(_))
+        && knockd.expected.difference(&ours.expected, Order::Whole).is_none()
+        && let Some(difference) = knockd.found.difference(&ours.found, Order::Families)
     {
         writeln!(text, "The daemons differ: {difference}").expect("a text");
     }

@@ -17,6 +17,7 @@ use std::fs;
 
 use knock_spa_tests::knockd::forecast::forecast;
 use knock_spa_tests::knockd::model::Faults;
+use knock_spa_tests::knockd::outcome::Order;
 use knock_spa_tests::knockd::rehearsal::rehearse;
 use knock_spa_tests::knockd::trace::{Ours, Trace};
 
@@ -117,7 +118,7 @@ fn misjudged(trace: &Trace) -> Option<String> {
     let history = rehearse(trace);
     let [kept, mended] =
         [Faults::Kept, Faults::Mended].map(|faults| forecast(trace, "/dir", faults, &history));
-    let wrong = match (trace.ours, kept.difference(&mended)) {
+    let wrong = match (trace.ours, kept.difference(&mended, Order::Whole)) {
         (Ours::Same, difference) => difference,
         (Ours::Mended(_), None) => Some("nothing".to_owned()),
         (Ours::Mended(_), Some(_)) | (Ours::Other(_), _) => None,

@@ -18,22 +18,28 @@ fn sources() -> Vec<Trace> {
              fe80::1: 7000 2001:DB8::ABCD: 7000 64:ff9b::192.0.2.33: 7000 2001:db8:0:0:1:0:0:1: 7000",
         ),
         Trace::new("v6_address_forms with a gap at the end", one, "2001:db8:1:1:1:1::: 7000 1::: 7000"),
-        Trace::new("mapped address forms", one, "::ffff:192.0.2.1: 7000 ::ffff:0:0: 7000")
-            .other("mapped-addresses"),
         Trace::new(
-            "odd sources",
+            "sources that are our own or near",
             one,
-            "192.0.2.1: 7000 192.0.2.9: 7000 127.0.0.1: 7000 10.0.0.1: 7000 240.1.2.3: 7000 192.0.2.254: 7000",
+            "192.0.2.1: 7000 192.0.2.9: 7000 127.0.0.1: 7000 10.0.0.1: 7000 192.0.2.254: 7000 2001:db8:1::1: 7000 \
+             ::1: 7000",
         ),
-        Trace::new("odd sources of IPv6", one, "2001:db8:1::1: 7000 ::1: 7000"),
-        Trace::new("impossible sources", one, "255.255.255.255: 7000 224.0.0.1: 7000 ff02::1: 7000 ::: 7000")
+        Trace::new(
+            "sources that nobody has",
+            one,
+            "255.255.255.255: 7000 224.0.0.1: 7000 240.1.2.3: 7000 ff02::1: 7000 ::: 7000",
+        )
+        .other("impossible-sources"),
+        Trace::new("mapped addresses", one, "::ffff:192.0.2.1: 7000 ::ffff:10.0.0.1: 7000")
+            .mended("mapped-addresses"),
+        Trace::new("mapped addresses of nobody", one, "::ffff:0:0: 7000 ::ffff:255.255.255.255: 7000")
             .other("impossible-sources"),
         Trace::new(
             "mapped addresses are others than those of IPv4",
             two,
             "a: 7000 ::ffff:198.51.100.1: 8000 7000 8000 a: 8000",
         )
-        .other("mapped-addresses"),
+        .mended("mapped-addresses"),
         Trace::new(
             "sources beside each other",
             two,
@@ -130,7 +136,7 @@ fn shapes() -> Vec<Trace> {
         Trace::new("later fragments have no port", ssh, "a: 7000 9000f 8000 7000f 9000"),
         Trace::new("ICMP has no port", ssh, "a: 7000 9000i 8000 9000"),
         Trace::new("IPv6 behind an extension header", ssh, "x: 7000 9000e 8000 9000 y: 7000e 8000e 9000e")
-            .other("ipv6-extension-headers"),
+            .other("ipv6-extensions"),
     ]
 }
 
@@ -175,6 +181,8 @@ fn interfaces() -> Vec<Trace> {
             ssh,
             "a: 7000 = ip:link_set_eth0_down ip:link_set_eth0_up = 8000 7000 8000",
         )
+        // It loses its addresses of IPv6 meanwhile.
+        .own("192.0.2.1 192.0.2.9")
         .other("interface-reopened"),
         Trace::new("an interface that vanishes", ssh, "a: 7000 = ip:link_del_eth0")
             .other("interface-vanishes"),

@@ -111,7 +111,8 @@ fn examples() -> Vec<Trace> {
         Trace::new(
             "log_exact_format",
             &door("d", "7000,8000", "seq_timeout = 1\nstop_command = exit 1\ncmd_timeout = 0"),
-            "a: 7000 8000 7000 ~1000 b: 7000 HUP c: 7000",
-        ),
+            "a: 7000 8000 7000 ~1000 b: 7000 HUP 7000",
+        )
+        .mended("attempts-survive-reload"),
     ]
 }

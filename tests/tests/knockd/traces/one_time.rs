@@ -76,7 +76,7 @@ fn ends() -> Vec<Trace> {
         ots("ots: nothing left at the start", "# 1,2\n\n", "").other("one-time-exhausted"),
         ots("ots: nothing left at a reload", " 1,2\n 3,4\n", "a: 1 2 = WRITE HUP")
             .write("ots", "# 1,2\n")
-            .other("reload-error"),
+            .other("one-time-exhausted"),
         Trace::new("ots: a file that is not there", &config(""), ""),
     ]
 }

@@ -10,11 +10,13 @@ fn ssh() -> String {
     door("ssh", "7000,8000,9000", "")
 }
 
+/// The row about attempts at doors that a reload does not change.
+const SURVIVE: &str = "attempts-survive-reload";
+
 fn reloads() -> Vec<Trace> {
     let other = &door("other", "1,2", "");
     vec![
-        Trace::new("a reload drops attempts", &ssh(), "a: 7000 8000 HUP 9000 7000 8000 9000")
-            .mended("attempts-survive-reload"),
+        Trace::new("a reload drops attempts", &ssh(), "a: 7000 8000 HUP 9000 7000 8000 9000").mended(SURVIVE),
         Trace::new("a reload with other doors", &ssh(), "a: 7000 8000 9000 WRITE HUP 7000 8000 9000 1 2")
             .write("knockd.conf", other),
         Trace::new(
@@ -27,8 +29,7 @@ fn reloads() -> Vec<Trace> {
             .write("knockd.conf", "[ssh]\nsequence = 7000,8000,9000\ncommand = echo new %IP% >>$RAN\n"),
         Trace::new("a change without a reload", &ssh(), "WRITE a: 7000 8000 9000")
             .write("knockd.conf", other),
-        Trace::new("two reloads", &ssh(), "HUP a: 7000 HUP 7000 8000 9000 HUP")
-            .mended("attempts-survive-reload"),
+        Trace::new("two reloads", &ssh(), "HUP a: 7000 HUP 7000 8000 9000 HUP").mended(SURVIVE),
         Trace::new("a reload with more doors", &ssh(), "WRITE HUP a: 7000 8000 9000 1 2")
             .write("knockd.conf", &[ssh(), other.clone()].concat()),
         Trace::new("a reload without doors", &ssh(), "WRITE HUP a: 7000 8000 9000 WRITE HUP 7000 8000 9000")
@@ -41,7 +42,7 @@ fn reloads() -> Vec<Trace> {
             .other("reload-error"),
         Trace::new("a reload in the background", &ssh(), "a: 7000 HUP 7000 8000 9000")
             .args("-d -p DIR/pid")
-            .mended("attempts-survive-reload"),
+            .mended(SURVIVE),
     ]
 }
 
