@@ -32,13 +32,13 @@ pub(super) struct RemoveArguments {
 pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
     let settings = load_config(config)?.settings;
     match command {
-        Command::Add(arguments) => add::run(config, &settings, *arguments),
+        Command::Add(arguments) => add::run(&settings, *arguments),
         Command::List(arguments) => list::run(&settings.paths, &arguments),
-        Command::Remove(RemoveArguments { name }) => remove(config, &settings.paths, &name),
+        Command::Remove(RemoveArguments { name }) => remove(&settings.paths, &name),
     }
 }
 
-fn remove(config: &Path, paths: &Paths, name: &ClientName) -> Result<(), Failure> {
+fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
     clients::remove(&paths.clients, name).map_err(|error| {
         if error.is_absent() && paths.clients.is_dir() {
             let message = format_args!("there is no client {name}").to_string();
@@ -48,5 +48,5 @@ fn remove(config: &Path, paths: &Paths, name: &ClientName) -> Result<(), Failure
         error.into()
     })?;
     terminal::note(format_args!("removed client {name}"));
-    daemon::tell_changed(config, paths)
+    daemon::tell_changed(paths)
 }

@@ -18,8 +18,8 @@ use crate::keeper::{self, RunError};
 use crate::listener;
 
 /// What is said where a daemon with a file of knockd's is asked for something.
-const AS_KNOCKD: &str = "a daemon that runs as knockd takes signals and no commands: its log tells what it does, and \
-                         SIGHUP has it read its files again";
+const AS_KNOCKD: &str = "as knockd it takes commands only where the configuration had a line SPA at its start; else its \
+                         log tells what it does, and SIGHUP has it read its files again";
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -104,11 +104,8 @@ pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Fai
     terminal::say(done(ask(config, &paths, command)?)?)
 }
 
-/// Lets a daemon that runs know that a file has changed; as knockd it takes no commands, and its owner is told.
-pub(super) fn tell_changed(config: &Path, paths: &Paths) -> Result<(), Failure> {
-    if Dialect::of(config) == Dialect::Knockd {
-        terminal::note("A knockd that runs takes this in upon SIGHUP: `systemctl reload knockd`");
-    }
+/// Lets a daemon that runs know that a file has changed.
+pub(super) fn tell_changed(paths: &Paths) -> Result<(), Failure> {
     match control::ask(&paths.runtime, Command::Reload) {
         Ok(reply) => done(reply).map(drop),
         Err(AskError::NoDaemon(_)) => Ok(()),

@@ -72,6 +72,20 @@ fn a_packet_opens_the_old_door_extends_it_and_closes_it() {
     assert_eq!(daemon.end(Signal::TERM).code(), Some(15));
     assert_eq!(count(&scene, "SSH stop 192.0.2.10"), 1);
     assert_eq!(count(&scene, "SSH stop 192.0.2.2"), 3);
+    // Everybody who came in by a packet is in the log.
+    let log = scene.read("log");
+    let lines = log.lines().filter_map(|line| line.split_once("] 192.0.2.2: ssh: "));
+    let told: Vec<_> = lines.map(|(_, what)| what).collect();
+    let wanted = [
+        "opened by alice for 4s",
+        "extended by alice for 4s",
+        "closed (expired)",
+        "opened by alice for 600s",
+        "closed (client)",
+        "opened by alice for 4s",
+        "closed (stop)",
+    ];
+    assert_eq!(told, wanted, "{log}");
 }
 
 #[test]
@@ -87,23 +101,26 @@ fn what_a_packet_opened_is_closed_after_a_crash() {
 }
 
 #[test]
-fn a_client_that_is_enrolled_while_the_daemon_runs_is_told_when_it_counts() {
-    let scene = Scene::new(&with_line("cmd_timeout = 1"));
+fn a_daemon_with_a_door_for_packets_takes_commands() {
+    let scene = Scene::new(&with_line("cmd_timeout = 600"));
     let first = scene.enrol("alice");
     let mut daemon = scene.start_as_always();
     let second = Laptop::new(&scene.laptop, &scene.server);
     let line = second.line();
     let added = scene.knock_spad(&["client", "add", "bob", &line, "--door", "ssh"]).ended_with(0);
-    let added = added.said("SIGHUP");
     second.run_words(&["enroll", added.out.trim(), "--host", "gw"]).ended_with(0);
-    daemon.reload();
     second.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
     scene.await_note("SSH start 192.0.2.2");
-    scene.knock_spad(&["client", "remove", "alice"]).ended_with(0).said("SIGHUP");
-    daemon.reload();
+    scene.knock_spad(&["status"]).ended_with(0).said("ssh for 192.0.2.2").said("by bob");
+    scene.knock_spad(&["close", "ssh"]).ended_with(0);
+    scene.await_note("SSH stop 192.0.2.2");
+    // Who is removed is so at once.
+    scene.knock_spad(&["client", "remove", "alice"]).ended_with(0);
     first.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
     daemon.running.await_output("reason=unknown-client");
-    scene.knock_spad(&["status"]).ended_with(69).said("takes signals and no commands");
+    scene.knock_spad(&["reload"]).ended_with(0);
+    daemon.end(Signal::TERM);
+    scene.knock_spad(&["status"]).ended_with(69).said("only where the configuration had a line SPA");
 }
 
 #[test]
@@ -126,16 +143,19 @@ fn with_a_broken_key_the_old_doors_open_and_it_is_said_aloud() {
 }
 
 #[test]
-fn a_key_that_is_mended_counts_after_a_reload() {
+fn a_key_that_is_mended_counts_after_the_next_start_and_a_reload_says_so() {
     let scene = Scene::new(&with_line("cmd_timeout = 600"));
-    let laptop = scene.enrol("alice");
+    scene.enrol("alice");
     let key = scene.path("lib/knock-spa/server.key");
     let good = fs::read_to_string(&key).unwrap();
     fs::write(&key, "nonsense\n").unwrap();
     let mut daemon = scene.start_as_always();
     fs::write(&key, good).unwrap();
     daemon.reload();
-    laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
-    scene.await_note("SSH start 192.0.2.2");
+    assert!(daemon.running.output().contains("after the next start"), "{}", daemon.running.output());
     scene.flush("192.0.2.10", "7000 8000", "SSH start 192.0.2.10");
+    daemon.end(Signal::TERM);
+    drop(daemon);
+    let daemon = scene.start_as_always();
+    assert!(!daemon.running.output().contains("packets-refused"), "{}", daemon.running.output());
 }

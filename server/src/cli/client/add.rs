@@ -1,7 +1,5 @@
 //! `knock-spad client add`.
 
-use std::path::Path;
-
 use clap::Args;
 use knock_spa_engine::client::{Client, ClientName, Right};
 use knock_spa_keys::client::ClientLine;
@@ -50,14 +48,14 @@ pub(in crate::cli) struct Arguments {
     rate: PerMinute,
 }
 
-pub(super) fn run(config: &Path, settings: &Settings, arguments: Arguments) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failure> {
     // Before anything is written, for without it the client could not be set up.
     let server = server_line(&settings.paths)?;
     let line = client_line(&arguments.line)?;
     doors_exist(&arguments.doors, settings)?;
     let client = client(arguments, &line)?;
     clients::add(&settings.paths.clients, &client, &line.comment)?;
-    daemon::tell_changed(config, &settings.paths)?;
+    daemon::tell_changed(&settings.paths)?;
     tell(&client);
     terminal::say(server)
 }
