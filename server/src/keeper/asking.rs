@@ -79,6 +79,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Err(error) => {
                 self.log.reopen(&self.plan.settings.log);
+                self.tell_not_reloaded(&error);
                 Err(error)
             }
         };

@@ -66,6 +66,8 @@ fn a_broken_file_changes_nothing_and_the_reason_is_told() {
         daemon.running.signal(Signal::HUP);
         daemon.running.await_output(reason);
         daemon.running.await_output(reason);
+        let told = || scene.read("log").contains("the old configuration stays in force: ");
+        until(PATIENCE, "the log to tell", told);
     }
     fs::remove_file(scene.path("knockd.conf")).unwrap();
     daemon.running.signal(Signal::HUP);
