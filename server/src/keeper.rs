@@ -6,6 +6,7 @@
 mod asking;
 mod backoff;
 mod desk;
+mod doing;
 mod jobs;
 mod listening;
 mod numbers;
@@ -20,14 +21,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
+use knock_spa_engine::admit::effect::{Ended, JobId, Outcome};
 use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::pace::Pace;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::Reply;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -39,7 +38,7 @@ use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
 use crate::io::{clock, notify};
-use crate::knockd_log::{KnockdLog, Line};
+use crate::knockd_log::KnockdLog;
 
 use self::backoff::Backoff;
 use self::desk::{Asked, Desk};
@@ -54,9 +53,6 @@ pub use self::plan::{LoadError, Plan, Source};
 
 /// Reports that are taken in a row before their records are made durable together.
 const BATCH: usize = 64;
-
-/// How long a stop waits for commands: below the 90 s after which systemd kills.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the keeper cannot run, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -398,108 +394,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
     }
 
-    /// Carries out what the engine has decided.
-    fn settle(&mut self) {
-        loop {
-            let mut tickets: Vec<Ticket> = Vec::new();
-            while let Some(effect) = self.admit.poll_effect() {
-                self.carry_out(effect, &mut tickets);
-            }
-            let result = self.store.write(tickets.is_empty(), &self.admit);
-            if tickets.is_empty() {
-                return;
-            }
-            for ticket in tickets {
-                self.admit.handle_outcome(Outcome::Recorded(ticket, result), clock::now());
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
-        match effect {
-            Effect::Record(ticket, record) => {
-                self.store.append(&record);
-                tickets.push(ticket);
-            }
-            Effect::Note(record) => self.store.append(&record),
-            Effect::Open(elements) => {
-                if self.wall.as_mut().is_some_and(|wall| !wall.open(&elements)) {
-                    self.build_wall();
-                }
-            }
-            Effect::Close(elements) => {
-                if self.wall.as_mut().is_some_and(|wall| !wall.close(&elements)) {
-                    self.build_wall();
-                }
-            }
-            Effect::Run(job) => self.jobs.push(job),
-            Effect::StrikeOut(ticket, knocked) => {
-                let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);
-                self.numbers.retire(knocked);
-                self.sequences_changed = true;
-                self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), clock::now());
-                if struck.is_ok() && self.plan.settings.knock_mut(knocked).is_none_or(|knock| knock.is_none())
-                {
-                    let door = self.name_of(knocked).unwrap_or_default();
-                    self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
-                }
-            }
-            Effect::Say(event) => self.say(&event),
-        }
-    }
-
-    /// Has the listener watch for the sequences that are good now.
-    async fn renew_sequences(&mut self) {
-        if !std::mem::take(&mut self.sequences_changed) {
-            return;
-        }
-        match self.plan.rules() {
-            Ok(rules) => self.admit.handle_sequences(rules),
-            // Nothing but sequences has changed.
-            Err(error) => tracing::error!(event = "sequences-failed", %error),
-        }
-        self.numbers.assign(&self.plan.settings);
-        self.hand_over().await;
-        self.settle();
-    }
-
     /// Makes the guard what it should be.
     fn build_wall(&mut self) {
         if let Some(wall) = &mut self.wall {
             wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
         }
-    }
-
-    /// Stops: openings by command are closed, since nobody would close them later; the guard stays, and the kernel
-    /// closes what it opened.
-    async fn wind_up(&mut self) {
-        notify::stopping();
-        self.listening.dismiss().await;
-        self.admit.handle_stop(clock::now());
-        self.settle();
-        self.log.say(&Line::WaitingForCommands);
-        let patience = tokio::time::sleep(STOP_PATIENCE);
-        tokio::pin!(patience);
-        while !self.jobs.is_empty() || self.admit.failing_closes().0 > 0 {
-            if let Err(error) = self.timer.set(self.admit.poll_timeout()) {
-                tracing::error!(event = "timer-failed", %error);
-            }
-            tokio::select! {
-                _ = self.timer.expired() => {
-                    self.admit.handle_timeout(clock::now());
-                    self.settle();
-                }
-                (job, ended) = self.jobs.ended() => {
-                    self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
-                    self.settle();
-                }
-                asked = next_asked(&mut self.desk) => {
-                    asked.answer(Reply::Failed { why: "the daemon is stopping".into() });
-                }
-                () = &mut patience => break,
-            }
-        }
-        self.log.say(&Line::ShuttingDown);
     }
 }
 
