@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 
 use knock_spa_proto::port::Transport;
@@ -70,7 +71,7 @@ async fn hit_all(host: IpAddr, arguments: &Arguments, services: &Database) -> Re
     for hit in &arguments.hits {
         let port = port_number(hit, services)?;
         if arguments.verbose {
-            say_on_stdout(&format!("hitting {} {host}:{port}", hit.transport))?;
+            say_on_stdout(&format!("hitting {} {host}:{}", hit.transport, hit.written))?;
         }
         send(hit.transport, SocketAddr::new(host, port));
         tokio::time::sleep(arguments.delay).await;
@@ -89,10 +90,11 @@ fn first_address(arguments: &Arguments) -> Result<IpAddr, String> {
 fn port_number(hit: &Hit, services: &Database) -> Result<u16, String> {
     match &hit.port {
         PortText::Number(port) => Ok(*port),
-        PortText::Name(name) => match services.port(name, hit.transport) {
-            Some(port) => Ok(port.get()),
-            None => Err(format!("knock: no service is called {name} with {}", hit.transport)),
-        },
+        // Whatever the transport that it is hit by, as with knockd's client.
+        PortText::Name(name) => {
+            let port = services.port(name, Transport::Tcp).or_else(|| services.port(name, Transport::Udp));
+            port.map(NonZeroU16::get).ok_or_else(|| format!("knock: no service is called {name}"))
+        }
     }
 }
 

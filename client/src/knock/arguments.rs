@@ -39,6 +39,8 @@ pub(super) struct Arguments {
 pub(super) struct Hit {
     /// To which port.
     pub(super) port: PortText,
+    /// The port as it was written, which is how it is told.
+    pub(super) written: String,
     /// By which transport.
     pub(super) transport: Transport,
 }
@@ -138,12 +140,18 @@ fn hit(word: &str, all_udp: bool) -> Hit {
         Some((port, _)) => (port, Transport::Tcp),
         None => (word, Transport::Tcp),
     };
-    Hit { port: port_text(port), transport: if all_udp { Transport::Udp } else { transport } }
+    Hit {
+        port: port_text(port),
+        written: port.to_owned(),
+        transport: if all_udp { Transport::Udp } else { transport },
+    }
 }
 
-fn port_text(text: &str) -> PortText {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return PortText::Name(text.to_owned());
+/// A number as strtoul(3) reads it, for which nothing is 0; or a name.
+fn port_text(written: &str) -> PortText {
+    let text = written.strip_prefix('+').unwrap_or(written);
+    if written == "+" || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return PortText::Name(written.to_owned());
     }
     let digit = |byte: u8| u16::from(byte.wrapping_sub(b'0'));
     PortText::Number(
@@ -180,7 +188,7 @@ mod tests {
         assert_eq!(shown("h 1:UDP 2:x 3:udp:x 4:"), "1/tcp 2/tcp 3/tcp 4/tcp");
         assert_eq!(shown("-u h 1 2:tcp"), "1/udp 2/udp");
         assert_eq!(shown("h 70000 65536 0 065"), "4464/tcp 0/tcp 0/tcp 65/tcp");
-        assert_eq!(shown("h ssh domain:udp :udp 0x10 +5"), "ssh/tcp domain/udp /udp 0x10/tcp +5/tcp");
+        assert_eq!(shown("h ssh domain:udp :udp 0x10 +5 +"), "ssh/tcp domain/udp 0/udp 0x10/tcp 5/tcp +/tcp");
     }
 
     #[test]
@@ -195,7 +203,7 @@ mod tests {
             assert_eq!(arguments.host, "h", "{line}");
             assert_eq!(
                 arguments.hits,
-                [Hit { port: PortText::Number(1), transport: Transport::Udp }],
+                [Hit { port: PortText::Number(1), written: "1".into(), transport: Transport::Udp }],
                 "{line}"
             );
             assert_eq!(arguments.delay, Duration::from_millis(5), "{line}");
@@ -206,7 +214,7 @@ mod tests {
         assert_eq!((plain.delay, plain.family, plain.verbose), (Duration::ZERO, None, false));
         assert_eq!(
             knock("-- h -u").hits,
-            [Hit { port: PortText::Name("-u".into()), transport: Transport::Tcp }]
+            [Hit { port: PortText::Name("-u".into()), written: "-u".into(), transport: Transport::Tcp }]
         );
     }
 

@@ -121,6 +121,6 @@ fn a_name_that_means_nothing_ends_the_sequence_there() {
     Device::new()
         .run(["knock", "127.0.0.1", &port, "no-such-service", &port])
         .ended_with(1)
-        .said("no service is called no-such-service with tcp");
+        .said("no service is called no-such-service");
     assert_eq!(received(&socket, 1), [[0]]);
 }

@@ -146,3 +146,31 @@ fn relative_paths_begin_where_a_daemon_in_the_background_was_started() {
     background.end(Signal::TERM);
     assert!(scene.read("work/relative.log").ends_with("shutting down\n"));
 }
+
+#[test]
+fn signals_in_the_middle_of_everything_end_nothing() {
+    let scene = Scene::new(&door("ssh", "7000,8000", "cmd_timeout = 1"));
+    let mut daemon = scene.start(&[]);
+    let sources: Vec<_> = (10..40).map(|host| format!("192.0.2.{host}")).collect();
+    for from in &sources {
+        scene.knock(from, "7000");
+        daemon.running.signal(Signal::HUP);
+        scene.knock(from, "8000");
+        daemon.running.signal(Signal::CHILD);
+    }
+    let count = |word: &str| scene.notes().iter().filter(|note| note.starts_with(word)).count();
+    until(PATIENCE, "all of them to open and close", || {
+        (count("ssh start"), count("ssh stop")) == (sources.len(), sources.len())
+    });
+    assert_eq!(daemon.end(Signal::TERM).code(), Some(15));
+}
+
+#[test]
+fn without_a_log_file_a_reload_warns_of_none() {
+    let scene = Scene::new(&door("ssh", "7000,8000", "cmd_timeout = 600"));
+    let mut command = scene.inside(scene.knockd_link().to_str().unwrap());
+    command.arg("-c").arg(scene.path("knockd.conf")).arg("-vD");
+    let mut daemon = scene.start_command(&mut command);
+    daemon.reload();
+    assert!(!daemon.running.output().contains("cannot open logfile"), "{}", daemon.running.output());
+}

@@ -64,3 +64,16 @@ fn the_daemon_in_the_background_leaves_no_pid_file_and_nothing_open() {
     assert_eq!(scene.notes(), ["ssh start 192.0.2.10", "ssh stop 192.0.2.10"]);
     assert!(!scene.path("run/knockd.pid").exists());
 }
+
+#[test]
+fn a_stop_that_is_killed_runs_again() {
+    let start = note("start");
+    let stop = format!("[ -e DIR/tried ] || {{ : > DIR/tried; kill -9 $$; }}; {}", note("stop"));
+    let scene = Scene::new(&format!(
+        "[ssh]\nsequence = 7000\ntcpflags = syn\nstart_command = {start}\nstop_command = {stop}\ncmd_timeout = 0\n"
+    ));
+    let _daemon = scene.start(&[]);
+    scene.knock("192.0.2.10", "7000");
+    scene.await_notes(&["start 192.0.2.10", "stop 192.0.2.10"]);
+    assert!(scene.read("log").contains("ssh: stop command failed --> trying again"), "{}", scene.read("log"));
+}
