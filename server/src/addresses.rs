@@ -1,5 +1,7 @@
 //! Which addresses this machine has, and word of every change (rtnetlink(7)).
 
+mod default_link;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use knock_spa_proto::address::Address;
 use netlink_sys::protocols::NETLINK_ROUTE;
 
+pub use self::default_link::default_interface;
 use crate::config::settings::{Interfaces, Link};
 use crate::io::packet_socket;
 use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute};
@@ -86,6 +89,9 @@ impl Addresses {
         match interfaces {
             Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_) => self.all(),
             Interfaces::Owning(links) => links.iter().flat_map(|link| self.of_link(link)).collect(),
+            Interfaces::Default { ipv6 } => {
+                default_link(*ipv6).iter().flat_map(|link| self.of_link(link)).collect()
+            }
         }
     }
 
@@ -100,6 +106,13 @@ impl Addresses {
             (Some(owned.interface) == index && is_ours).then_some(owned.address)
         })
     }
+}
+
+/// The link that is listened on where nobody names one, as things are now.
+#[must_use]
+pub fn default_link(ipv6: bool) -> Option<Link> {
+    let label = default_interface();
+    Some(Link { name: label.parse().ok()?, label, ipv6 })
 }
 
 impl Owned {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use knock_spa_engine::admit::effect::{Cause, Ended, Event, Next};
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::rules::Lease;
+use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::BootTime;
 
 /// Lines in a second, over time: whoever knows a classic knock can open doors for many addresses, and must not fill
@@ -59,7 +60,11 @@ fn write(event: &Event) {
         }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
-            tracing::info!(event = "refused", reason = %refusal, %from, client, count);
+            if *refusal == Refusal::NoRoom {
+                tracing::warn!(event = "refused", reason = %refusal, %from, client, count);
+            } else {
+                tracing::info!(event = "refused", reason = %refusal, %from, client, count);
+            }
         }
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
@@ -104,12 +109,7 @@ fn write_said(said: &Said) {
 }
 
 fn say_command_failed(door: &str, ended: Ended, next: Next) {
-    let ended = match ended {
-        Ended::Status(status) => format!("exit status {status}"),
-        Ended::Killed => "killed by a signal".into(),
-        Ended::TimedOut => "took too long and was killed".into(),
-        Ended::NotStarted => "could not be started".into(),
-    };
+    let ended = words_for_end(ended);
     match next {
         Next::StopLater => tracing::warn!(event = "start-failed", door, ended),
         Next::StartAgain => tracing::warn!(event = "stop-failed", door, ended),
@@ -125,7 +125,18 @@ fn say_command_failed(door: &str, ended: Ended, next: Next) {
     }
 }
 
-const fn words_for_cause(cause: Cause) -> &'static str {
+/// How a command ended.
+pub(crate) fn words_for_end(ended: Ended) -> String {
+    match ended {
+        Ended::Status(status) => format!("exit status {status}"),
+        Ended::Killed => "killed by a signal".into(),
+        Ended::TimedOut => "took too long and was killed".into(),
+        Ended::NotStarted => "could not be started".into(),
+    }
+}
+
+/// Why an opening ended.
+pub(crate) const fn words_for_cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Expired => "expired",
         Cause::ByClient => "client",
@@ -136,7 +147,8 @@ const fn words_for_cause(cause: Cause) -> &'static str {
     }
 }
 
-fn words_for_lease(lease: Lease) -> String {
+/// For how long a door opened.
+pub(crate) fn words_for_lease(lease: Lease) -> String {
     match lease {
         Lease::For(span) => format!("{}s", span.as_secs()),
         Lease::Forever => "forever".into(),

@@ -10,6 +10,7 @@ use knock_spa_proto::port::Transport;
 use knock_spa_proto::spa::PACKET_LEN;
 use socket2::SockFilter;
 
+use crate::addresses::default_link;
 use crate::config::settings::Interfaces;
 use crate::io::packet_socket::{self, Family};
 
@@ -24,9 +25,10 @@ pub struct Interest {
     pub flags: FlagRule,
 }
 
-/// Ports of one transport that the filter tells apart one by one. Beyond it every port of the transport passes,
-/// and the listener, which looks again anyway, does the work: a filter has at most 4096 instructions.
-const MAX_PORTS: usize = 900;
+/// Ports of both transports together that the filter tells apart one by one. Beyond it every port of a transport passes,
+/// and the listener, which looks again anyway, does the work: a filter has at most 4096 instructions, and before Linux
+/// 6.7 what they are translated to must fit into `net.core.optmem_max`, which is 20 KiB.
+const MAX_PORTS: usize = 500;
 
 /// Ports that are looked at one after the other; of more, half are left out with one comparison.
 const LEAF: usize = 16;
@@ -65,6 +67,7 @@ impl Capture {
             Interfaces::All => return all(None),
             Interfaces::Named(names) => names.clone(),
             Interfaces::Owning(links) => links.iter().map(|link| link.name).collect(),
+            Interfaces::Default { ipv6 } => default_link(*ipv6).iter().map(|link| link.name).collect(),
         };
         let (mut indices, mut missing) = (BTreeSet::new(), Vec::new());
         for name in names {
@@ -89,12 +92,25 @@ impl Capture {
         let mut sockets = Vec::new();
         for index in indices {
             for family in Family::ALL {
-                let program = program(&self.interest, family, self.except);
-                let program: Vec<SockFilter> = program.into_iter().map(SockFilter::from).collect();
-                sockets.push(packet_socket::open(family, index, &program)?);
+                sockets.push(self.open_one(family, index)?);
             }
         }
         Ok(sockets)
+    }
+}
+
+impl Capture {
+    /// Where the kernel has no room for the filter, a coarser one does.
+    fn open_one(&self, family: Family, index: Option<u32>) -> io::Result<OwnedFd> {
+        let open = |told_apart| {
+            let program = program(&self.interest, family, self.except, told_apart);
+            let program: Vec<SockFilter> = program.into_iter().map(SockFilter::from).collect();
+            packet_socket::open(family, index, &program)
+        };
+        match open(MAX_PORTS) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => open(0),
+            opened => opened,
+        }
     }
 }
 
@@ -103,7 +119,13 @@ fn loopback() -> io::Result<u32> {
 }
 
 /// The filter, which begins to count at the IP header.
-fn program(interest: &Interest, family: Family, except_interface: Option<u32>) -> Vec<Instruction> {
+fn program(
+    interest: &Interest,
+    family: Family,
+    except_interface: Option<u32>,
+    told_apart: usize,
+) -> Vec<Instruction> {
+    let ports = Ports::of(interest, told_apart);
     let mut program = Program::default();
     program.load_ancillary(libc::SKF_AD_PKTTYPE);
     program.require(u32::from(libc::PACKET_HOST));
@@ -117,7 +139,7 @@ fn program(interest: &Interest, family: Family, except_interface: Option<u32>) -
             program.refuse_bits(0x1fff);
             program.load_ipv4_header_length(0);
             program.load_byte(9);
-            program.transports(interest, PortAt::BehindIndex);
+            program.transports(&ports, PortAt::BehindIndex);
         }
         Family::Ipv6 => {
             program.load_byte(6);
@@ -125,7 +147,7 @@ fn program(interest: &Interest, family: Family, except_interface: Option<u32>) -
             for header in [0, 43, 44, 51, 60, 135] {
                 program.accept(header);
             }
-            program.transports(interest, PortAt::Fixed(40));
+            program.transports(&ports, PortAt::Fixed(40));
         }
     }
     program.0
@@ -246,6 +268,14 @@ impl Program {
         self.0.extend(block.0);
     }
 
+    /// Decides by the port that is loaded, or delivers everything.
+    fn listed(&mut self, ports: Option<&[u16]>) {
+        match ports {
+            Some(ports) => self.ports(ports),
+            None => self.verdict(SNAP),
+        }
+    }
+
     /// Decides by the port that is loaded; `ports` are in order.
     fn ports(&mut self, ports: &[u16]) {
         let (low, high) = ports.split_at(ports.len() / 2);
@@ -267,9 +297,9 @@ impl Program {
     }
 
     /// Looks at the ports, where the protocol number is loaded.
-    fn transports(&mut self, interest: &Interest, header: PortAt) {
-        let tcp = ports_program(interest, Transport::Tcp, header);
-        let udp = ports_program(interest, Transport::Udp, header);
+    fn transports(&mut self, ports: &Ports, header: PortAt) {
+        let tcp = tcp_program(ports, header);
+        let udp = udp_program(ports, header);
         for (transport, block) in [(Transport::Tcp, tcp), (Transport::Udp, udp)] {
             self.push(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, 0, transport.number().into());
             let len = u32::try_from(block.0.len()).unwrap_or(u32::MAX);
@@ -280,24 +310,52 @@ impl Program {
     }
 }
 
-/// Decides on a packet of one transport by its destination port.
-fn ports_program(interest: &Interest, transport: Transport, header: PortAt) -> Program {
-    let mut program = Program::default();
-    if transport == Transport::Tcp {
-        program.require_flags(interest.flags, header);
+/// The ports of a filter; `None` stands for all of a transport.
+struct Ports {
+    flags: FlagRule,
+    spa_port: Option<u16>,
+    tcp: Option<Vec<u16>>,
+    udp: Option<Vec<u16>>,
+}
+
+impl Ports {
+    /// Tells so many ports apart, and those of the transport with fewer before those of the other.
+    fn of(interest: &Interest, told_apart: usize) -> Self {
+        let of = |transport| -> Vec<u16> {
+            let steps = interest.steps.iter().filter(|step| step.transport == transport);
+            steps.map(|step| step.port).collect()
+        };
+        let (tcp, mut udp) = (of(Transport::Tcp), of(Transport::Udp));
+        udp.retain(|port| Some(*port) != interest.spa_port);
+        let all_fit = tcp.len().saturating_add(udp.len()) <= told_apart;
+        let udp_is_less = udp.len() <= tcp.len();
+        let fits = |ports: &Vec<u16>, is_less| all_fit || (is_less && ports.len() <= told_apart);
+        Self {
+            flags: interest.flags,
+            spa_port: interest.spa_port,
+            tcp: Some(tcp).filter(|ports| fits(ports, !udp_is_less)),
+            udp: Some(udp).filter(|ports| fits(ports, udp_is_less)),
+        }
     }
+}
+
+/// Decides on a TCP segment by its control bits and destination port.
+fn tcp_program(ports: &Ports, header: PortAt) -> Program {
+    let mut program = Program::default();
+    program.require_flags(ports.flags, header);
     program.load_transport(header, 2);
-    let spa_port = interest.spa_port.filter(|_| transport == Transport::Udp);
-    if let Some(port) = spa_port {
+    program.listed(ports.tcp.as_deref());
+    program
+}
+
+/// Decides on a UDP datagram by its destination port and length.
+fn udp_program(ports: &Ports, header: PortAt) -> Program {
+    let mut program = Program::default();
+    program.load_transport(header, 2);
+    if let Some(port) = ports.spa_port {
         program.spa(port, header);
     }
-    let steps = interest.steps.iter().filter(|step| step.transport == transport);
-    let ports: Vec<u16> = steps.map(|step| step.port).filter(|port| Some(*port) != spa_port).collect();
-    if ports.len() > MAX_PORTS {
-        program.verdict(SNAP);
-    } else {
-        program.ports(&ports);
-    }
+    program.listed(ports.udp.as_deref());
     program
 }
 

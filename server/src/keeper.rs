@@ -6,6 +6,7 @@
 mod asking;
 mod backoff;
 mod desk;
+mod doing;
 mod jobs;
 mod listening;
 mod numbers;
@@ -20,13 +21,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use knock_spa_engine::admit::effect::{Effect, Ended, JobId, Outcome, Ticket};
-use knock_spa_engine::admit::{Admit, Claim, Restored};
+use knock_spa_engine::admit::effect::{Ended, JobId, Outcome};
+use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::knockd::Said;
+use knock_spa_engine::pace::Pace;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::Reply;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -38,7 +38,7 @@ use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
 use crate::io::{clock, notify};
-use crate::knockd_log::{KnockdLog, Line};
+use crate::knockd_log::KnockdLog;
 
 use self::backoff::Backoff;
 use self::desk::{Asked, Desk};
@@ -53,9 +53,6 @@ pub use self::plan::{LoadError, Plan, Source};
 
 /// Reports that are taken in a row before their records are made durable together.
 const BATCH: usize = 64;
-
-/// How long a stop waits for commands: below the 90 s after which systemd kills.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the keeper cannot run, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +113,7 @@ struct Keeper<L> {
     plan: Plan,
     numbers: Numbers,
     admit: Admit,
-    /// Before the store: the control socket goes before the lock does. Absent in knockd's manner.
+    /// Before the store: the control socket goes before the lock does. Absent where knocks alone open anything.
     desk: Option<Desk>,
     store: Store,
     /// Absent in knockd's manner, where no door has it: another instance may.
@@ -134,6 +131,8 @@ struct Keeper<L> {
     jobs: Jobs,
     audit: Audit,
     log: KnockdLog,
+    /// A listener that lies fills no disk with steps of sequences.
+    pace: Pace,
     timer: Timer,
     reload: Signal,
     stop: [Signal; 2],
@@ -156,15 +155,14 @@ enum Happened {
 
 impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     fn new(source: Source, start: L) -> Result<Self, RunError> {
-        let plan = Plan::load_to_start(&source)?;
+        let mut plan = Plan::load_to_start(&source)?;
         let is_native = matches!(source, Source::Native(_));
-        let paths = &plan.settings.paths;
         // The watch comes first, so that no address comes unnoticed.
         let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
         let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
         let addresses = Addresses::read().map_err(RunError::doing("read this machine's addresses"))?;
-        let (mut store, history) =
-            if is_native { Store::open(&paths.state)? } else { Store::open_or_forget(&paths.state) };
+        let (mut store, history) = open_store(&source, &mut plan)?;
+        let paths = &plan.settings.paths;
         let restored = Restored::new(history, plan.rules()?, addresses.all(), store.boot(), clock::now());
         if restored.state_lost {
             tracing::warn!(
@@ -173,7 +171,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             );
         }
         store.begin(&restored.admit);
-        let desk = is_native.then(|| Desk::open(&paths.runtime)).transpose();
+        let desk = (is_native || plan.takes_packets()).then(|| Desk::open(&paths.runtime)).transpose();
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
@@ -198,6 +196,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             jobs: Jobs::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
+            pace: Pace::default(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -376,6 +375,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
         let now = clock::now().boot;
         let interfaces = &self.plan.settings.listen.interfaces;
+        let is_default = matches!(interfaces, Interfaces::Default { .. });
         let own: Vec<Address> = self.listened.iter().copied().collect();
         let doors = self.numbers.doors().to_vec();
         let orders = self.plan.orders(self.listening.next_generation(), own, doors);
@@ -384,6 +384,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Err(error) => Err(error),
         };
         match handed {
+            // Which interface the default is may change without a word: with the first route.
+            Ok(()) if is_default && self.listening.misses_interfaces() => self.ask_again.fail(now),
             Ok(()) => self.ask_again.succeed(),
             Err(error) => {
                 tracing::error!(event = "capture-failed", %error);
@@ -392,102 +394,27 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
     }
 
-    /// Carries out what the engine has decided.
-    fn settle(&mut self) {
-        loop {
-            let mut tickets: Vec<Ticket> = Vec::new();
-            while let Some(effect) = self.admit.poll_effect() {
-                self.carry_out(effect, &mut tickets);
-            }
-            let result = self.store.write(tickets.is_empty(), &self.admit);
-            if tickets.is_empty() {
-                return;
-            }
-            for ticket in tickets {
-                self.admit.handle_outcome(Outcome::Recorded(ticket, result), clock::now());
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
-        match effect {
-            Effect::Record(ticket, record) => {
-                self.store.append(&record);
-                tickets.push(ticket);
-            }
-            Effect::Note(record) => self.store.append(&record),
-            Effect::Open(elements) => {
-                if self.wall.as_mut().is_some_and(|wall| !wall.open(&elements)) {
-                    self.build_wall();
-                }
-            }
-            Effect::Close(elements) => {
-                if self.wall.as_mut().is_some_and(|wall| !wall.close(&elements)) {
-                    self.build_wall();
-                }
-            }
-            Effect::Run(job) => self.jobs.push(job),
-            Effect::StrikeOut(ticket, knocked) => {
-                let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);
-                self.numbers.retire(knocked);
-                self.sequences_changed = true;
-                self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), clock::now());
-                if struck.is_ok() && self.plan.settings.knock_mut(knocked).is_none_or(|knock| knock.is_none())
-                {
-                    let door = self.name_of(knocked).unwrap_or_default();
-                    self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
-                }
-            }
-            Effect::Say(event) => self.say(&event),
-        }
-    }
-
-    /// Has the listener watch for the sequences that are good now.
-    async fn renew_sequences(&mut self) {
-        if !std::mem::take(&mut self.sequences_changed) {
-            return;
-        }
-        match self.plan.rules() {
-            Ok(rules) => self.admit.handle_sequences(rules),
-            // Nothing but sequences has changed.
-            Err(error) => tracing::error!(event = "sequences-failed", %error),
-        }
-        self.numbers.assign(&self.plan.settings);
-        self.hand_over().await;
-        self.settle();
-    }
-
     /// Makes the guard what it should be.
     fn build_wall(&mut self) {
         if let Some(wall) = &mut self.wall {
             wall.build(&self.plan.settings, self.admit.elements(clock::now().boot));
         }
     }
+}
 
-    /// Stops: openings by command are closed, since nobody would close them later; the guard stays, and the kernel
-    /// closes what it opened.
-    async fn wind_up(&mut self) {
-        notify::stopping();
-        self.listening.dismiss().await;
-        self.admit.handle_stop(clock::now());
-        self.settle();
-        self.log.say(&Line::WaitingForCommands);
-        let patience = tokio::time::sleep(STOP_PATIENCE);
-        tokio::pin!(patience);
-        while !self.jobs.is_empty() {
-            tokio::select! {
-                (job, ended) = self.jobs.ended() => {
-                    self.admit.handle_outcome(Outcome::Ran(job, ended), clock::now());
-                    self.settle();
-                }
-                asked = next_asked(&mut self.desk) => {
-                    asked.answer(Reply::Failed { why: "the daemon is stopping".into() });
-                }
-                () = &mut patience => break,
-            }
-        }
-        self.log.say(&Line::ShuttingDown);
+/// The state of the daemon. As knockd it can do without, but not for packets: where another daemon remembers which were
+/// accepted, they would be accepted again here.
+fn open_store(source: &Source, plan: &mut Plan) -> Result<(Store, History), RunError> {
+    let state = &plan.settings.paths.state;
+    if matches!(source, Source::Native(_)) {
+        return Store::open(state);
     }
+    let opened = Store::open_or_forget(state);
+    if plan.takes_packets() && opened.0.forgets() {
+        tracing::error!(event = "packets-refused", "nothing can be kept: doors open for knocks alone");
+        plan.refuse_packets();
+    }
+    Ok(opened)
 }
 
 async fn wall_touched(wall: &mut Option<Wall>) {

@@ -4,6 +4,7 @@
 
 mod file;
 mod names;
+mod notice;
 mod stream;
 mod syslog;
 #[cfg(test)]
@@ -29,6 +30,8 @@ use self::syslog::Syslog;
 use self::waiting::Waiting;
 use self::words::Words;
 
+pub use self::notice::notice;
+
 /// How long after lines did not fit into the syslog daemon's queue they are tried again.
 const SYSLOG_RETRY: Duration = Duration::from_millis(200);
 
@@ -48,6 +51,8 @@ pub struct KnockdLog {
 pub enum Line<'a> {
     /// What happened at a door.
     Said(&'a Said),
+    /// What knockd has no words for.
+    Notice(&'a str),
     /// The daemon listens.
     StartingUp {
         /// What it listens to.
@@ -143,6 +148,7 @@ impl KnockdLog {
                 self.write(&Words::of(line, None), at, now.boot);
             }
             Line::Said(_)
+            | Line::Notice(_)
             | Line::StartingUp { .. }
             | Line::PidFileFailed { .. }
             | Line::Rereading { .. }

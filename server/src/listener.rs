@@ -146,7 +146,10 @@ impl Listener {
         self.watch.handle_orders(hand_over.orders);
         for socket in &sockets {
             self.reading.drain(socket.as_fd(), |packet, overlap| {
-                if !overlap.takes(packet, now.boot) {
+                let is_known = overlap.takes(packet, now.boot);
+                // Yet newer sockets may be on their way already.
+                overlap.note(packet, now.boot);
+                if !is_known {
                     self.watch.handle_packet(packet, now);
                 }
             });

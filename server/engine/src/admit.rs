@@ -6,6 +6,7 @@
 mod bucket;
 mod decide;
 pub mod effect;
+mod ending;
 mod holds;
 mod knocks;
 pub mod opening;
@@ -25,11 +26,9 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
-use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::refusal::Refusal;
-use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::Statement;
-use knock_spa_proto::spa::request::{Close, Open, Request};
+use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use self::bucket::Bucket;
@@ -215,41 +214,6 @@ impl Admit {
         true
     }
 
-    /// Ends openings of the client itself.
-    fn close_own(&mut self, client: &Client, close: &Close, claim: &Claim, now: Now) -> Result<(), Refusal> {
-        let asked = self.circumstances(claim.from).resolve(close.services());
-        let doors = asked.map_err(|_| Refusal::Unauthorised)?;
-        let ports: BTreeSet<(ServiceName, ServicePort)> =
-            doors.iter().flat_map(|(door, ports)| ports.iter().map(|port| (door.name, *port))).collect();
-        let to = close.to();
-        let named =
-            [to.v4().map(Address::from), to.v6().map(Address::from), to.sender().then_some(claim.from)];
-        let anywhere = named.iter().all(Option::is_none);
-        let ids = self.openings.matching(|opening| {
-            let own = matches!(&opening.origin, Origin::Client(key, _) if *key == client.key);
-            let here = anywhere || named.contains(&Some(opening.address));
-            let all = doors.iter().any(|(door, _)| door.name == opening.door && door.ports.is_empty());
-            let meant = close.services().is_empty()
-                || all
-                || opening.ports.iter().any(|port| ports.contains(&(opening.door, *port)));
-            own && here && meant
-        });
-        self.accepted = self.accepted.saturating_add(1);
-        self.end(Some((client.key, claim.statement.stamp())), ids, Cause::ByClient, now);
-        Ok(())
-    }
-
-    /// Ends what the administrator names: a door for one address, or for all; says how many openings that were.
-    pub fn handle_close(&mut self, door: ServiceName, address: Option<Address>, now: Now) -> usize {
-        let fits = |opening: &Opening| {
-            opening.door == door && address.is_none_or(|address| address == opening.address)
-        };
-        let ids = self.openings.matching(fits);
-        let count = ids.len();
-        self.end(None, ids, Cause::ByAdministrator, now);
-        count
-    }
-
     /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
     pub fn handle_rules(&mut self, rules: Rules, now: Now) {
         self.rules = rules;
@@ -385,58 +349,6 @@ impl Admit {
         }));
     }
 
-    /// Ends these openings, in one durable record with the mark of the packet that asked for it.
-    fn end(&mut self, mark: Option<(ClientKey, UnixTime)>, ids: Vec<OpeningId>, cause: Cause, now: Now) {
-        let closed: Vec<_> = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
-        if mark.is_some() || !closed.is_empty() {
-            self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
-        }
-        let elements: BTreeSet<_> = ids.into_iter().flat_map(|id| self.end_one(id, cause)).collect();
-        self.set_elements(elements, now.boot);
-    }
-
-    fn is_guard(&self, id: OpeningId) -> bool {
-        self.openings.get(id).is_some_and(|opening| opening.means == Means::Guard)
-    }
-
-    /// Ends an opening; gives the elements of the guard whose end is to be set anew, once all that ends has ended.
-    fn end_one(&mut self, id: OpeningId, cause: Cause) -> Vec<Element> {
-        let Some(opening) = self.openings.remove(id) else { return Vec::new() };
-        self.effects.push_back(Effect::Say(Event::Closed {
-            door: opening.door,
-            address: opening.address,
-            by: opening.asker(),
-            cause,
-        }));
-        let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
-        match (&opening.means, cause) {
-            // The kernel has closed it already, unless the machine slept: its timeouts do not run meanwhile.
-            (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
-            // The record may have reached the disk all the same.
-            (Means::Commands { .. }, Cause::Unrecorded) => self.effects.push_back(Effect::Note(closed)),
-            (Means::Guard, _) => {}
-            (Means::Commands { .. }, _) => {
-                self.record(Record::Closing(id), Awaited::Closing(opening));
-                return Vec::new();
-            }
-        }
-        opening.guarded().collect()
-    }
-
-    /// The closing is on record: the commands that nobody else needs are stopped.
-    fn release(&mut self, opening: Opening) {
-        let Means::Commands { commands, .. } = &opening.means else { return };
-        let released: Vec<_> =
-            commands.iter().map(|command| self.holds.release(&opening, command.port)).collect();
-        let waits_for = released.iter().filter_map(|(waits_for, _)| *waits_for).collect();
-        let id = opening.id;
-        self.closing.insert(id, Closing { opening, waits_for });
-        for step in released.into_iter().filter_map(|(_, step)| step) {
-            self.push_step(step);
-        }
-        self.settle(id);
-    }
-
     /// Gives the guard's elements the end that the openings in force need.
     fn set_elements(&mut self, elements: impl IntoIterator<Item = Element>, now: BootTime) {
         let (mut open, mut close) = (Vec::new(), Vec::new());
@@ -479,25 +391,6 @@ impl Admit {
             Step::Run(job) => self.effects.push_back(Effect::Run(job)),
             Step::Say(event) => self.effects.push_back(Effect::Say(event)),
             Step::Stopped(key, outlived_by) => self.handle_stopped(key, outlived_by),
-        }
-    }
-
-    /// A hold is stopped, or somebody else's now: openings that waited for nothing else are closed.
-    fn handle_stopped(&mut self, key: HoldKey, outlived_by: Vec<OpeningId>) {
-        for id in outlived_by {
-            if let Some(closing) = self.closing.get_mut(&id) {
-                closing.waits_for.remove(&key);
-            }
-            self.settle(id);
-        }
-    }
-
-    /// Records an opening as closed that waits for nothing any more.
-    fn settle(&mut self, id: OpeningId) {
-        if self.closing.get(&id).is_some_and(|closing| closing.waits_for.is_empty()) {
-            self.closing.remove(&id);
-            let closed = Change { closed: [id].into(), ..Change::default() };
-            self.effects.push_back(Effect::Note(Record::Change(closed)));
         }
     }
 

@@ -12,5 +12,6 @@ pub mod admit;
 pub mod client;
 pub mod command;
 pub mod knockd;
+pub mod pace;
 pub mod rules;
 pub mod watch;

@@ -5,7 +5,6 @@
 
 mod duplicates;
 mod orders;
-mod pace;
 mod queue;
 mod tracker;
 
@@ -23,10 +22,10 @@ use knock_spa_proto::time::{BootTime, Now};
 
 use self::duplicates::Duplicates;
 pub use self::orders::{NotOrders, Orders};
-use self::pace::Pace;
 use self::queue::{DhQueue, Waiting};
 pub use self::tracker::ClassicDoor;
 use self::tracker::{Progress, Tracker};
+use crate::pace::Pace;
 
 /// The listener's state.
 #[derive(Debug)]

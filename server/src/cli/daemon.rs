@@ -10,11 +10,16 @@ use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{load_config, terminal};
+use crate::config::dialect::Dialect;
 use crate::config::settings::Paths;
 use crate::control::{self, AskError};
 use crate::io::process;
 use crate::keeper::{self, RunError};
 use crate::listener;
+
+/// What is said where a daemon with a file of knockd's is asked for something.
+const AS_KNOCKD: &str = "as knockd it takes commands only where the configuration had a line SPA at its start; else its \
+                         log tells what it does, and SIGHUP has it read its files again";
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -34,6 +39,7 @@ pub(super) struct CloseArguments {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: &Path, arguments: &RunArguments) -> Result<(), Failure> {
     log_to_stderr(arguments.log_level);
+    process::keep_descriptors();
     let source = keeper::Source::Native(config.to_owned());
     let stopped = event_loop()?.block_on(keeper::run(source, process::start_listener, || None));
     Ok(stopped.map(drop)?)
@@ -85,7 +91,7 @@ impl From<RunError> for Failure {
 /// `knock-spad reload`.
 pub(super) fn reload(config: &Path) -> Result<(), Failure> {
     let paths = load_config(config)?.settings.paths;
-    terminal::say(done(ask(&paths, Command::Reload)?)?)
+    terminal::say(done(ask(config, &paths, Command::Reload)?)?)
 }
 
 /// `knock-spad close`.
@@ -95,7 +101,7 @@ pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Fai
         door: arguments.door.to_string(),
         address: arguments.address.map(|address| address.to_string()),
     };
-    terminal::say(done(ask(&paths, command)?)?)
+    terminal::say(done(ask(config, &paths, command)?)?)
 }
 
 /// Lets a daemon that runs know that a file has changed.
@@ -107,8 +113,13 @@ pub(super) fn tell_changed(paths: &Paths) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn ask(paths: &Paths, command: Command) -> Result<Reply, Failure> {
-    Ok(control::ask(&paths.runtime, command)?)
+/// Asks the daemon that runs.
+pub(super) fn ask(config: &Path, paths: &Paths, command: Command) -> Result<Reply, Failure> {
+    control::ask(&paths.runtime, command).map_err(|error| {
+        let is_absent = matches!(error, AskError::NoDaemon(_));
+        let failure = Failure::from(error);
+        if is_absent && Dialect::of(config) == Dialect::Knockd { failure.hint(AS_KNOCKD) } else { failure }
+    })
 }
 
 impl From<AskError> for Failure {

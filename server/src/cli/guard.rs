@@ -29,7 +29,7 @@ pub(super) fn run(config: &Path, command: &Command) -> Result<(), Failure> {
         Command::Show => show(),
         Command::Confirm => {
             let paths = load_config(config)?.settings.paths;
-            terminal::say(daemon::done(daemon::ask(&paths, messages::Command::GuardConfirm)?)?)
+            terminal::say(daemon::done(daemon::ask(config, &paths, messages::Command::GuardConfirm)?)?)
         }
         Command::Remove => remove(config),
     }

@@ -9,11 +9,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::addresses;
 use crate::cli::daemon;
 use crate::cli::knockd::background::Background;
 use crate::cli::knockd::options::{Answer, Options};
 use crate::cli::knockd::pid_file::PidFile;
 use crate::cli::terminal;
+use crate::config::settings::Interfaces;
 use crate::config::{self, AsKnockd};
 use crate::io::process;
 use crate::keeper::{self, LoadError, RunError, Source, Stopped};
@@ -70,21 +72,25 @@ fn misconfigured(message: &str) -> ExitCode {
 
 fn serve(options: &Options, background: Option<Background>) -> ExitCode {
     daemon::log_to_stderr(if options.debug { tracing::Level::DEBUG } else { tracing::Level::WARN });
+    process::keep_descriptors();
     let file = match config::read_knockd(&options.config) {
         Ok(file) => file,
         Err(error) => return misconfigured(&error.in_knockds_words()),
     };
     let interface = options.interface.clone().or(file.options.interface);
-    let interface = interface.unwrap_or_else(instance::default_interface);
-    let interfaces = match config::interfaces(&interface, options.only_v4) {
-        Ok(interfaces) => interfaces,
-        Err(name) => return failed(&format!("could not open {name}: {name}: No such device exists")),
+    let given = interface.as_ref().map(|interface| config::interfaces(interface, options.only_v4));
+    let interfaces = match given {
+        Some(Ok(interfaces)) => interfaces,
+        Some(Err(name)) => return failed(&format!("could not open {name}: {name}: No such device exists")),
+        None => Interfaces::Default { ipv6: !options.only_v4 },
     };
     let pid_path = file.options.pid_file.unwrap_or_else(|| options.pid_file.clone());
+    let state = instance::state_directory(&options.config, interface.as_deref(), &pid_path);
+    let interface = interface.unwrap_or_else(addresses::default_interface);
     let as_knockd = AsKnockd {
         directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         config: options.config.clone(),
-        state: instance::state_directory(&options.config, &interface, &pid_path),
+        state,
         interface,
         interfaces,
         log_file: options.log_file.clone(),
@@ -98,15 +104,17 @@ fn watch(as_knockd: AsKnockd, pid_path: &std::path::Path, background: Option<Bac
     let Ok(event_loop) = daemon::event_loop() else { return failed("can't make an event loop") };
     let mut pid_file = None;
     let begun = || {
-        background.and_then(|background| {
-            background.detach();
-            let made = PidFile::write(pid_path);
-            match made {
-                Ok(made) => pid_file = Some(made),
-                Err(error) => return Some((pid_path.to_owned(), error)),
+        let background = background?;
+        // Before whoever started the daemon hears that it runs, and looks for the file.
+        let made = PidFile::write(pid_path);
+        background.detach();
+        match made {
+            Ok(made) => {
+                pid_file = Some(made);
+                None
             }
-            None
-        })
+            Err(error) => Some((pid_path.to_owned(), error)),
+        }
     };
     let ran = event_loop.block_on(keeper::run(Source::Knockd(as_knockd), process::start_listener, begun));
     match ran {

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let paths = load_config(config)?.settings.paths;
-    let status = match daemon::ask(&paths, Command::Status)? {
+    let status = match daemon::ask(config, &paths, Command::Status)? {
         Reply::Status(status) => status,
         reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return daemon::done(reply).map(drop),
     };

@@ -24,6 +24,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The most that a client may ask for, unless the door itself is open for longer.
 const MAX_OPEN: Lease = Lease::For(Duration::from_secs(3600));
 
+/// A command of a door that a packet opens is killed after so long: it holds up others that wait for their turn.
+const LONGEST_COMMAND: Duration = Duration::from_secs(600);
+
 /// The shortest lease.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -203,7 +206,7 @@ fn spa_door(line: SpaLine, commands: &KnockdCommands) -> Option<Door> {
         stop: stop(&commands.stop),
         start6: template(&commands.start6),
         stop6: stop(&commands.stop6),
-        timeout: Duration::MAX,
+        timeout: LONGEST_COMMAND,
     };
     let open_for = commands.stop_after.map_or(Lease::Forever, |span| Lease::For(span.max(SHORTEST)));
     Some(Door {

@@ -106,7 +106,9 @@ fn interfaces(interface: Option<&str>, text: &mut Text) -> Vec<String> {
     };
     let links = match as_knockd::interfaces(interface, false) {
         Ok(Interfaces::Owning(links)) => links,
-        Ok(Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_)) => {
+        Ok(
+            Interfaces::AllButLoopback | Interfaces::All | Interfaces::Named(_) | Interfaces::Default { .. },
+        ) => {
             text.comment("Interface was any; here it is all but loopback, and their addresses count.");
             return Vec::new();
         }

@@ -101,6 +101,12 @@ pub enum Interfaces {
     Named(Vec<InterfaceName>),
     /// These links, at least one; no addresses but their own. knockd's way.
     Owning(Vec<Link>),
+    /// The same for knockd's default, `eth0`, or where there is none, for the interface of the default route: whichever
+    /// that is at the time.
+    Default {
+        /// Whether its IPv6 addresses count.
+        ipv6: bool,
+    },
 }
 
 /// An interface, or those of its addresses that bear a label, as `venet0:0`.

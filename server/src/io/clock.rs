@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -25,6 +26,12 @@ pub fn now() -> Now {
 pub fn local(time: UnixTime) -> DateTime {
     let timestamp = Timestamp::from_nanosecond(time.as_nanos().into());
     TimeZone::system().to_datetime(timestamp.unwrap_or_default())
+}
+
+/// Waits, where nothing else is to be done meanwhile.
+#[expect(clippy::disallowed_methods, reason = "at a start, before there is an event loop to wait in")]
+pub fn pause(span: Duration) {
+    std::thread::sleep(span);
 }
 
 fn nanos(time: Timespec) -> u64 {

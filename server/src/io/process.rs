@@ -31,6 +31,14 @@ pub struct Started {
     pub process: Option<Child>,
 }
 
+/// Keeps from the listener and from commands what whoever started the daemon had open: it is none of their business.
+/// What the daemon opens itself is kept from them anyway.
+pub fn keep_descriptors() {
+    if let Err(error) = syscalls::close_on_exec() {
+        tracing::debug!(event = "descriptors-not-kept", %error);
+    }
+}
+
 /// Starts the product's listener: this program again, with its end of the channel for standard input, and with
 /// nothing else that this program has opened.
 ///

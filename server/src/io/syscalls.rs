@@ -16,6 +16,15 @@ pub(super) fn in_new_session(command: &mut Command) {
     unsafe { command.pre_exec(new_session) };
 }
 
+/// Keeps every descriptor but the standard streams from programs that this one starts.
+pub(super) fn close_on_exec() -> io::Result<()> {
+    const FIRST: libc::c_uint = 3;
+    // SAFETY: the call takes numbers alone, and closes nothing now.
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Forbids every later change of the socket's filter.
 pub(super) fn lock_filter(socket: &Socket) -> io::Result<()> {
     let on: libc::c_int = 1;

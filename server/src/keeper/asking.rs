@@ -56,7 +56,13 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         if let Source::Knockd(as_knockd) = &self.source {
             self.log.say(&Line::Rereading { config: &as_knockd.config });
         }
-        let loaded = Plan::load(&self.source).and_then(|plan| Ok((plan.rules()?, plan)));
+        let loaded = Plan::load(&self.source).and_then(|mut plan| {
+            if self.desk.is_none() && plan.takes_packets() {
+                tracing::warn!(event = "restart-needed", "packets are accepted after the next start");
+                plan.refuse_packets();
+            }
+            Ok((plan.rules()?, plan))
+        });
         let outcome = match loaded {
             Ok((rules, plan)) => {
                 plan.warn_of_fixed(&self.plan);
@@ -73,6 +79,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Err(error) => {
                 self.log.reopen(&self.plan.settings.log);
+                self.tell_not_reloaded(&error);
                 Err(error)
             }
         };

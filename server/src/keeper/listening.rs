@@ -165,6 +165,11 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         }
     }
 
+    /// Whether an interface that is to be listened on is not there.
+    pub(super) const fn misses_interfaces(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     pub(super) const fn has_listener(&self) -> bool {
         self.channel.is_some()
     }

@@ -93,10 +93,23 @@ impl Plan {
         };
         tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
         let Source::Knockd(as_knockd) = source else { return Err(error) };
-        let mut settings = as_knockd.load()?;
-        settings.listen.spa_port = None;
-        settings.doors.clear();
-        Ok(Self { settings, clients: Vec::new(), secret: None })
+        let mut plan = Self { settings: as_knockd.load()?, clients: Vec::new(), secret: None };
+        plan.refuse_packets();
+        Ok(plan)
+    }
+
+    /// Whether clients with keys can open anything.
+    #[must_use]
+    pub(super) const fn takes_packets(&self) -> bool {
+        self.settings.listen.spa_port.is_some()
+    }
+
+    /// Leaves knocks as the only way in.
+    pub(super) fn refuse_packets(&mut self) {
+        self.settings.listen.spa_port = None;
+        self.settings.doors.clear();
+        self.clients.clear();
+        self.secret = None;
     }
 
     /// What the keeper decides by.

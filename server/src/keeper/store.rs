@@ -1,6 +1,7 @@
 //! The keeper's journal, whatever happens to the disk.
 
 use std::path::Path;
+use std::time::Duration;
 
 use knock_spa_engine::admit::effect::Unwritten;
 use knock_spa_engine::admit::record::{BootId, Record};
@@ -10,7 +11,13 @@ use super::RunError;
 use super::backoff::Backoff;
 use crate::files;
 use crate::io::clock;
-use crate::journal::{Condition, Journal, Lock};
+use crate::journal::{Condition, Journal, JournalError, Lock};
+
+/// How often a daemon looks at its start whether the one before it has ended: three seconds, in which a few doors close.
+const REPLACED_TRIES: usize = 20;
+
+/// The wait between two looks.
+const REPLACED_PAUSE: Duration = Duration::from_millis(150);
 
 /// Where records go.
 #[derive(Debug)]
@@ -50,11 +57,22 @@ impl Store {
         ))
     }
 
+    /// The same, where a daemon that is being replaced may take a moment to close what is open.
+    fn open_soon(directory: &Path) -> Result<(Self, History), RunError> {
+        for _ in 0..REPLACED_TRIES {
+            match Self::open(directory) {
+                Err(RunError::Journal(JournalError::InUse(_))) => clock::pause(REPLACED_PAUSE),
+                opened => return opened,
+            }
+        }
+        Self::open(directory)
+    }
+
     /// The same where knockd would have kept nothing either: without a place to write to, what is open is remembered
     /// for as long as the keeper lives.
     pub(super) fn open_or_forget(directory: &Path) -> (Self, History) {
         let made = files::make_directory(directory, 0o700).map_err(|error| error.to_string());
-        let opened = made.and_then(|_| Self::open(directory).map_err(|error| error.to_string()));
+        let opened = made.and_then(|_| Self::open_soon(directory).map_err(|error| error.to_string()));
         opened.unwrap_or_else(|why| {
             tracing::warn!(
                 event = "state-in-memory",
@@ -63,6 +81,11 @@ impl Store {
             );
             (Self::in_memory(), History::default())
         })
+    }
+
+    /// Whether nothing is kept.
+    pub(super) const fn forgets(&self) -> bool {
+        self.lock.is_none()
     }
 
     /// A store that forgets.

@@ -8,14 +8,17 @@ use knock_spa_engine::knockd::Said;
 use knock_spa_engine::rules::Knockable;
 use knock_spa_proto::knock::DoorNumber;
 
-use super::{Keeper, Source};
+use super::{Keeper, LoadError, Source};
 use crate::io::clock;
 use crate::io::process::Started;
-use crate::knockd_log::Line;
+use crate::knockd_log::{Line, notice};
 
 impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
-    /// Tells the administrator, and whoever reads knockd's log.
+    /// Tells the administrator, and whoever reads knockd's log: as knockd, that is where the administrator looks.
     pub(super) fn say(&mut self, event: &Event) {
+        if let (Source::Knockd(_), Some(text)) = (&self.source, notice(event)) {
+            self.log.say(&Line::Notice(&text));
+        }
         if let Event::Knockd(said) = event {
             self.log.say(&Line::Said(said));
             if matches!(self.source, Source::Knockd(_)) {
@@ -34,9 +37,21 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.log.say(&Line::StartingUp { interface: &as_knockd.interface });
     }
 
+    /// Tells that a configuration is wrong, in a log that is there also for a daemon in the background.
+    pub(super) fn tell_not_reloaded(&mut self, error: &LoadError) {
+        if matches!(self.source, Source::Knockd(_)) {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            self.log.say(&Line::Notice(&format!("the old configuration stays in force: {first}")));
+        }
+    }
+
     /// Tells of a step of a sequence, where the door has a name that its log's readers know.
     pub(super) fn tell(&mut self, door: DoorNumber, said: impl FnOnce(String) -> Said) {
         let Some(name) = self.numbers.door(door).and_then(|knocked| self.name_of(knocked)) else { return };
+        if !self.pace.allows(clock::now().boot) {
+            return;
+        }
         // In the order of what it comes between.
         self.admit.say_in_knockds_words(said(name));
     }

@@ -32,6 +32,7 @@ impl Words {
     pub(super) fn of(line: &Line<'_>, host: Option<&HostName>) -> Self {
         match line {
             Line::Said(said) => Self::of_door(said, host),
+            Line::Notice(text) => Self::of_action((*text).into(), Space::None),
             Line::StartingUp { interface } => Self {
                 log: Some(message(format!("starting up, listening on {interface}").into())),
                 output: Some(format!("listening on {interface}...\n").into()),

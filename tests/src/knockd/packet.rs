@@ -61,7 +61,12 @@ impl Packet {
         }
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// The bytes, from the header of IP on.
+    ///
+    /// # Panics
+    /// Where sender and receiver are of two families.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
         match (self.from, self.to) {
             (IpAddr::V4(from), IpAddr::V4(to)) => self.v4(from.octets(), to.octets()),
             (IpAddr::V6(from), IpAddr::V6(to)) => self.v6(from.octets(), to.octets()),

@@ -1,6 +1,7 @@
 //! A trace while it is being run.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::slice::Iter;
 use std::thread;
@@ -31,6 +32,8 @@ pub(super) struct Play<'r> {
     config: String,
     /// The number of the last door.
     sentinel: u16,
+    /// How often somebody has knocked at it.
+    serial: u16,
     writes: Iter<'r, (String, String)>,
     flaw: Option<String>,
     /// Whether nothing can be sent any more.
@@ -67,6 +70,7 @@ impl<'r> Play<'r> {
             history: History::new(),
             config: trace.config.clone(),
             sentinel: 0,
+            serial: 0,
             writes: trace.writes.iter(),
             flaw: None,
             is_unplugged: false,
@@ -108,7 +112,7 @@ impl<'r> Play<'r> {
             life.is_placed() && life.directory.count(trace, "listening on") > 0
         });
         if std::env::var_os("KNOCKD_WARM_UP").is_some() {
-            self.await_last_door();
+            self.await_last_door(50, Duration::from_millis(200));
         }
         if trace.is_timed() {
             align();
@@ -197,17 +201,10 @@ impl<'r> Play<'r> {
 
     fn stop(&mut self, signal: Signal, what: What) {
         self.sync();
+        leave_second();
         self.lives.iter_mut().for_each(|life| life.signal(signal));
         self.happened(what);
         self.await_all("the daemons to end", |_| false);
-    }
-
-    /// How often each daemon has told of the last door.
-    fn told(&self) -> Vec<usize> {
-        self.lives
-            .iter()
-            .map(|life| life.directory.count(self.trace, &sentinel::message(self.sentinel)))
-            .collect()
     }
 
     /// Waits until every daemon has dealt with all packets.
@@ -218,29 +215,41 @@ impl<'r> Play<'r> {
     }
 
     fn sync_once(&mut self) {
-        if self.is_over() || self.is_unplugged {
-            return;
-        }
-        let before = self.told();
         // While knockd replaces a filter, packets are lost; one of these that is lost would have changed nothing.
         let (tries, limit) = if self.trace.files.is_empty() { (1, PATIENCE) } else { (10, PATIENCE / 10) };
+        self.await_last_door(tries, limit);
+    }
+
+    /// Knocks at the last door, up to so many times, until every daemon has told of it.
+    fn await_last_door(&mut self, tries: u32, limit: Duration) {
+        let mut knockers = Vec::new();
         for _ in 0..tries {
-            self.hit(sentinel::knock(self.sentinel));
-            if self.is_told(limit, &before) {
+            if self.is_over() || self.is_unplugged {
+                return;
+            }
+            self.serial += 1;
+            let these = sentinel::knockers(&self.trace.own, self.serial);
+            these.iter().for_each(|from| self.hit(sentinel::knock(*from, self.sentinel)));
+            knockers.extend(these);
+            if self.is_told(limit, &knockers) {
                 return;
             }
         }
         self.blame("a packet was not dealt with".to_owned());
     }
 
-    fn is_told(&mut self, limit: Duration, before: &[usize]) -> bool {
-        let (trace, message) = (self.trace, sentinel::message(self.sentinel));
-        let counts: Vec<_> = self.lives.iter().map(|life| life.daemon).zip(before.iter().copied()).collect();
-        self.holds_within(limit, |life| {
-            let before =
-                counts.iter().find(|(daemon, _)| *daemon == life.daemon).map_or(0, |(_, count)| *count);
-            life.directory.count(trace, &message) > before
-        })
+    /// Whether every daemon tells of one of the knockers of each family.
+    fn is_told(&mut self, limit: Duration, knockers: &[IpAddr]) -> bool {
+        let (trace, number) = (self.trace, self.sentinel);
+        let is_told = |life: &Life, is_of_family: fn(&IpAddr) -> bool| {
+            let mut messages = knockers
+                .iter()
+                .filter(|from| is_of_family(from))
+                .map(|from| sentinel::message(*from, number))
+                .peekable();
+            messages.peek().is_none() || messages.any(|message| life.directory.count(trace, &message) > 0)
+        };
+        self.holds_within(limit, |life| is_told(life, IpAddr::is_ipv4) && is_told(life, IpAddr::is_ipv6))
     }
 
     /// Whether a daemon that goes on can do so with its new configuration.
@@ -269,21 +278,7 @@ impl<'r> Play<'r> {
                 > before.iter().find(|it| it.0 == life.daemon).map_or(0, |it| it.1)
         });
         self.sentinel += u16::from(readable);
-        self.await_last_door();
-    }
-
-    fn await_last_door(&mut self) {
-        let before = self.told();
-        for _ in 0..50 {
-            if self.is_over() {
-                return;
-            }
-            self.hit(sentinel::knock(self.sentinel));
-            if self.is_told(Duration::from_millis(200), &before) {
-                return;
-            }
-        }
-        self.blame("a packet was not dealt with after the configuration was read".to_owned());
+        self.await_last_door(50, Duration::from_millis(200));
     }
 
     fn forecasts(&self) -> Vec<Outcome> {

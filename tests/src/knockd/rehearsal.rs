@@ -18,6 +18,7 @@ pub fn rehearse(trace: &Trace) -> History {
         history: History::new(),
         config: trace.config.clone(),
         sentinel: 0,
+        serial: 0,
         written: 0,
     };
     rehearsal.write(CONFIG, &sentinel::with_last_door(&trace.config, &trace.own, 0));
@@ -38,6 +39,7 @@ struct Rehearsal<'t> {
     history: History,
     config: String,
     sentinel: u16,
+    serial: u16,
     written: usize,
 }
 
@@ -70,7 +72,10 @@ impl Rehearsal<'_> {
     }
 
     fn sync(&mut self) {
-        self.happened(What::Hit(sentinel::knock(self.sentinel)));
+        self.serial += 1;
+        for from in sentinel::knockers(&self.trace.own, self.serial) {
+            self.happened(What::Hit(sentinel::knock(from, self.sentinel)));
+        }
     }
 
     fn reload(&mut self) {

@@ -115,7 +115,7 @@ impl Namespace {
         let socket = self.enter(|| Socket::new(domain, Type::RAW, Some(raw))).expect("a raw socket");
         // For a raw socket of IPv6 the port means the protocol, and must be 0 or that.
         let to = SocketAddr::new(segment.to.ip(), 0);
-        for packet in segment.packets() {
+        for packet in segment.bytes() {
             let sent = socket.send_to(&packet, &to.into()).expect("sending a packet");
             assert_eq!(sent, packet.len());
         }
@@ -160,8 +160,10 @@ fn is_neighbour_discovery(packet: &Packet) -> bool {
 }
 
 impl Segment {
-    /// The packets that carry the segment: one, or two where it is fragmented.
-    fn packets(&self) -> Vec<Vec<u8>> {
+    /// The packets that carry the segment: one, or two where it is fragmented. The kernel fills in the checksum of an
+    /// IPv4 header that is sent by [`Namespace::send`].
+    #[must_use]
+    pub fn bytes(&self) -> Vec<Vec<u8>> {
         if !self.fragmented {
             return vec![self.packet(&self.tcp(b""), None)];
         }

@@ -88,15 +88,17 @@ impl Admit {
         let Some(door) = self.knockd_door(place) else { return Ok(()) };
         let (name, again) = (door.name.clone(), door.commands.again);
         let pair = door.commands.for_address(from);
-        self.say_in_knockds_words(Said::OpenSesame { door: name.clone(), from });
+        let open_sesame = Said::OpenSesame { door: name.clone(), from };
         let pair = match pair {
             Ok(pair) => pair,
             Err(nothing) => {
+                self.say_in_knockds_words(open_sesame);
                 self.say_why_nothing(nothing);
                 return Ok(());
             }
         };
         let step = self.runs.begin(&name, from, pair, again, now).map_err(|_| Refusal::NoRoom)?;
+        self.say_in_knockds_words(open_sesame);
         step.into_iter().for_each(|step| self.push_run_step(step));
         Ok(())
     }
@@ -126,7 +128,9 @@ impl Admit {
                 let id = run.id;
                 self.record(Record::RunBegun(run), Awaited::Run(id));
             }
-            Step::NoteOpen(id, until) => self.effects.push_back(Effect::Note(Record::RunOpen(id, until))),
+            Step::NoteOpen(id, until, is_sure) => {
+                self.effects.push_back(Effect::Note(Record::RunOpen(id, until, is_sure)));
+            }
             Step::RecordClosing(id) => self.record(Record::RunClosing(id), Awaited::Run(id)),
             Step::NoteClosed(id) => self.effects.push_back(Effect::Note(Record::RunClosed(id))),
             Step::StopFailed(door, ended, wait) => {

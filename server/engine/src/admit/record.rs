@@ -39,8 +39,8 @@ pub enum Record {
     Floor(UnixTime),
     /// A door in knockd's manner was knocked: the start command is about to run.
     RunBegun(Run),
-    /// Its start has ended, and its stop is due then.
-    RunOpen(RunId, Deadline),
+    /// Its start has ended, and its stop is due then; whether the start has succeeded.
+    RunOpen(RunId, Deadline, bool),
     /// Its stop is about to run.
     RunClosing(RunId),
     /// Its stop has run.
@@ -93,10 +93,11 @@ impl Record {
                 fields.put_u8(6);
                 put_run(&mut fields, run);
             }
-            Self::RunOpen(id, until) => {
+            Self::RunOpen(id, until, is_sure) => {
                 fields.put_u8(7);
                 fields.put_u64(id.0);
                 put_deadline(&mut fields, until);
+                fields.put_u8(u8::from(*is_sure));
             }
             Self::RunClosing(id) => {
                 fields.put_u8(8);
@@ -125,7 +126,10 @@ impl Record {
             4 => Self::Closing(OpeningId(fields.u64()?)),
             5 => Self::Floor(UnixTime::from_nanos(fields.u64()?)),
             6 => Self::RunBegun(read_run(&mut fields)?),
-            7 => Self::RunOpen(RunId(fields.u64()?), read_deadline(&mut fields)?),
+            7 => {
+                let (id, until) = (RunId(fields.u64()?), read_deadline(&mut fields)?);
+                Self::RunOpen(id, until, read_bool(&mut fields)?)
+            }
             8 => Self::RunClosing(RunId(fields.u64()?)),
             9 => Self::RunClosed(RunId(fields.u64()?)),
             _ => return None,
@@ -203,12 +207,16 @@ fn read_run(fields: &mut Reader<'_>) -> Option<Run> {
         since: UnixTime::from_nanos(fields.u64()?),
         stop: read_rendered(fields)?,
         stop_after: Duration::from_nanos(fields.u64()?),
-        again: match fields.u8()? {
-            0 => Again::Start,
-            1 => Again::Extend,
-            _ => return None,
-        },
+        again: if read_bool(fields)? { Again::Extend } else { Again::Start },
     })
+}
+
+fn read_bool(fields: &mut Reader<'_>) -> Option<bool> {
+    match fields.u8()? {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {

@@ -10,7 +10,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
-use super::runs::{Run, RunId, Runs};
+use super::runs::{Run, RunId, Runs, Stage};
 use super::{Admit, Awaited};
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
@@ -36,6 +36,7 @@ struct PastRun {
     run: Run,
     /// Absent where nobody knows how far its start came.
     until: Option<Deadline>,
+    is_sure: bool,
 }
 
 /// Long past.
@@ -73,19 +74,19 @@ impl History {
             }
             Record::Floor(stamp) => self.floor = self.floor.max(stamp),
             Record::RunBegun(run) => {
-                self.runs.insert(run.id, PastRun { opened_in: self.boot, run, until: None });
+                self.runs.insert(run.id, PastRun { opened_in: self.boot, run, until: None, is_sure: false });
             }
-            Record::RunOpen(id, until) => self.set_until(id, until),
-            Record::RunClosing(id) => self.set_until(id, OVERDUE),
+            Record::RunOpen(id, until, is_sure) => self.set_until(id, until, is_sure),
+            Record::RunClosing(id) => self.set_until(id, OVERDUE, false),
             Record::RunClosed(id) => {
                 self.runs.remove(&id);
             }
         }
     }
 
-    fn set_until(&mut self, id: RunId, until: Deadline) {
+    fn set_until(&mut self, id: RunId, until: Deadline, is_sure: bool) {
         if let Some(past) = self.runs.get_mut(&id) {
-            past.until = Some(until);
+            (past.until, past.is_sure) = (Some(until), is_sure);
         }
     }
 
@@ -160,7 +161,7 @@ impl Restored {
         }
         for past in history.runs.into_values() {
             let until = past.until_now(boot, now);
-            admit.runs.adopt(past.run, until);
+            admit.runs.adopt(past.run, until, past.is_sure);
         }
         admit.handle_rules(rules, now);
         admit.handle_timeout(now);
@@ -169,15 +170,17 @@ impl Restored {
 }
 
 impl PastRun {
-    /// When it is due in this boot. Where its start was not heard to end, that is taken to have been at once.
+    /// When it is due in this boot. Where its start was not heard to end, that is taken to have been at once. What
+    /// another boot opened went with it, and its stop runs before anybody knocks: later it could close what is new.
     fn until_now(&self, boot: BootId, now: Now) -> Deadline {
-        let (lease, begun) = (self.run.stop_after, self.run.since);
-        let until = match self.until {
-            Some(until) if self.opened_in == Some(boot) => return until,
-            Some(until) => until.unix,
-            None => begun.saturating_add(lease),
-        };
-        Deadline::after(until.saturating_since(now.unix).min(lease), now)
+        if self.opened_in != Some(boot) {
+            return OVERDUE;
+        }
+        self.until.unwrap_or_else(|| {
+            let (lease, begun) = (self.run.stop_after, self.run.since);
+            let left = begun.saturating_add(lease).saturating_since(now.unix);
+            Deadline::after(left.min(lease), now)
+        })
     }
 }
 
@@ -218,10 +221,14 @@ impl Admit {
         let openings = self.openings.iter().chain(closing.clone());
         records.extend(openings.map(|opening| change(None, [opening.clone()].into())));
         records.extend(closing.map(|opening| Record::Closing(opening.id)));
-        for (run, until, is_closing) in self.runs.iter() {
+        for (run, stage) in self.runs.iter() {
             records.push(Record::RunBegun(run.clone()));
-            records.extend(until.map(|until| Record::RunOpen(run.id, until)));
-            records.extend(is_closing.then_some(Record::RunClosing(run.id)));
+            records.extend(match stage {
+                Stage::Starting => None,
+                Stage::Open(until) => Some(Record::RunOpen(run.id, until, true)),
+                Stage::Unsure(until) => Some(Record::RunOpen(run.id, until, false)),
+                Stage::Closing => Some(Record::RunClosing(run.id)),
+            });
         }
         records
     }

@@ -7,6 +7,7 @@ mod room;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use knock_spa_proto::address::Address;
@@ -54,6 +55,10 @@ enum Phase {
     Starting,
     /// It is open until then.
     Open(Deadline),
+    /// Its stop is due then, but its start has failed, or nobody knows how far it came.
+    Unsure(Deadline),
+    /// Somebody knocks at what may not be open: the stop command runs, and then this starts.
+    Renewing(Rendered),
     /// The record that it is being closed is being written.
     Closing,
     /// The stop command runs, for the time of this number.
@@ -80,6 +85,30 @@ struct Task {
     run: Option<RunId>,
 }
 
+/// How far a run is, as far as others need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its start command has not ended yet.
+    Starting,
+    /// It is open until then.
+    Open(Deadline),
+    /// It is to be closed then, and nobody knows whether it is open.
+    Unsure(Deadline),
+    /// It is being closed.
+    Closing,
+}
+
+impl Stage {
+    /// When it is to be closed, where that is known.
+    #[must_use]
+    pub const fn until(self) -> Option<Deadline> {
+        match self {
+            Self::Open(until) | Self::Unsure(until) => Some(until),
+            Self::Starting | Self::Closing => None,
+        }
+    }
+}
+
 /// What a change of the runs asks for.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -89,8 +118,8 @@ pub(super) enum Step {
     Say(Said),
     /// Record that this begins, then say so with [`Runs::handle_recorded`].
     RecordBegun(Run),
-    /// Note that this is open until then.
-    NoteOpen(RunId, Deadline),
+    /// Note that this is to be closed then, and whether it is sure to be open.
+    NoteOpen(RunId, Deadline, bool),
     /// Record that this is being closed, then say so with [`Runs::handle_recorded`].
     RecordClosing(RunId),
     /// Note that this is closed.
@@ -99,11 +128,15 @@ pub(super) enum Step {
     StopFailed(String, Ended, Option<Duration>),
 }
 
+/// What another knock can be for as well: a door, an address, and what closes. Doors may share a name, and commands
+/// change.
+type Target = (String, Address, Vec<String>);
+
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     entries: BTreeMap<RunId, Entry>,
     /// What extends instead of starting again.
-    by_target: BTreeMap<(String, Address), RunId>,
+    by_target: BTreeMap<Target, RunId>,
     /// When entries are to be looked at.
     due: BTreeSet<(BootTime, RunId)>,
     tasks: BTreeMap<u64, Task>,
@@ -128,8 +161,8 @@ impl Runs {
             return Ok(Some(self.start(door, None, pair.start)));
         };
         if again == Again::Extend
-            && let Some(id) = self.by_target.get(&(door.into(), address)).copied()
-            && let Some(step) = self.extend(id, stop_after, now)
+            && let Some(id) = self.by_target.get(&(door.into(), address, stop.argv.clone())).copied()
+            && let Some(step) = self.extend(id, &pair.start, stop_after, now)
         {
             return Ok(step);
         }
@@ -142,28 +175,42 @@ impl Runs {
     }
 
     /// Puts off the stop of a run; the outer `None` where it is being closed already, the inner where there is nothing
-    /// to do: the time counts from the end of the start command anyway.
-    fn extend(&mut self, id: RunId, stop_after: Duration, now: Now) -> Option<Option<Step>> {
-        match self.entries.get(&id)?.phase {
-            Phase::Recorded(_) | Phase::Starting => Some(None),
+    /// to do: the time counts from the end of the start command anyway. What may not be open starts again, after its
+    /// stop, since it may be open all the same.
+    fn extend(
+        &mut self,
+        id: RunId,
+        start: &Rendered,
+        stop_after: Duration,
+        now: Now,
+    ) -> Option<Option<Step>> {
+        let entry = self.entries.get_mut(&id)?;
+        match entry.phase {
+            Phase::Recorded(_) | Phase::Starting | Phase::Renewing(_) => Some(None),
             Phase::Open(_) => Some(self.open(id, Deadline::after(stop_after, now))),
+            Phase::Unsure(until) => {
+                self.due.remove(&(until.boot, id));
+                entry.phase = Phase::Renewing(start.clone());
+                let (door, stop) = (entry.run.door.clone(), entry.run.stop.clone());
+                Some(Some(Step::Run(self.job(&door, Some(id), stop, Manner::KnockdStop))))
+            }
             Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
         }
     }
 
     fn insert(&mut self, run: Run, phase: Phase) {
         if run.again == Again::Extend {
-            self.by_target.insert((run.door.clone(), run.address), run.id);
+            self.by_target.insert(target(&run), run.id);
         }
         self.next_run = self.next_run.max(run.id.0.saturating_add(1));
         self.entries.insert(run.id, Entry { run, phase, hurries: false });
     }
 
-    /// Takes in a run of the journal: open until then, since nobody knows how far its start came.
-    pub(super) fn adopt(&mut self, run: Run, until: Deadline) {
+    /// Takes in a run of the journal, which is to be closed then.
+    pub(super) fn adopt(&mut self, run: Run, until: Deadline, is_sure: bool) {
         let id = run.id;
         self.room.take_anyway(&run.door);
-        self.insert(run, Phase::Open(until));
+        self.insert(run, if is_sure { Phase::Open(until) } else { Phase::Unsure(until) });
         self.due.insert((until.boot, id));
     }
 
@@ -177,7 +224,13 @@ impl Runs {
                 Some(self.start(&door, Some(id), start))
             }
             Phase::Closing => self.stop(id, 1),
-            Phase::Starting | Phase::Open(_) | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
+            Phase::Starting
+            | Phase::Open(_)
+            | Phase::Unsure(_)
+            | Phase::Renewing(_)
+            | Phase::Stopping(_)
+            | Phase::Retry(..)
+            | Phase::Stuck => None,
         }
     }
 
@@ -196,20 +249,29 @@ impl Runs {
         };
         let said = said.map(Step::Say);
         let Some(id) = task.run else { return [said, None, None] };
-        let Some(entry) = self.entries.get(&id) else { return [said, None, None] };
-        match entry.phase {
-            Phase::Starting if entry.hurries => [said, self.close(id), None],
+        let Some(entry) = self.entries.get_mut(&id) else { return [said, None, None] };
+        match entry.phase.clone() {
+            Phase::Starting | Phase::Renewing(_) if entry.hurries => [said, self.close(id), None],
             Phase::Starting => {
                 let until = Deadline::after(entry.run.stop_after, now);
-                [said, self.open(id, until), None]
+                let is_open = ended == Ended::Status(0);
+                [said, if is_open { self.open(id, until) } else { self.doubt(id, until) }, None]
+            }
+            Phase::Renewing(start) => {
+                entry.phase = Phase::Starting;
+                let door = entry.run.door.clone();
+                [said, Some(self.start(&door, Some(id), start)), None]
             }
             Phase::Stopping(tries) => {
                 let [failed, next] = self.handle_stopped(id, tries, ended, now.boot);
                 [said, failed, next]
             }
-            Phase::Recorded(_) | Phase::Open(_) | Phase::Closing | Phase::Retry(..) | Phase::Stuck => {
-                [said, None, None]
-            }
+            Phase::Recorded(_)
+            | Phase::Open(_)
+            | Phase::Unsure(_)
+            | Phase::Closing
+            | Phase::Retry(..)
+            | Phase::Stuck => [said, None, None],
         }
     }
 
@@ -239,20 +301,23 @@ impl Runs {
         self.due.remove(&(at, id));
         let Some(entry) = self.entries.get(&id) else { return Some([None, None]) };
         Some(match entry.phase {
-            Phase::Open(_) => {
+            Phase::Open(_) | Phase::Unsure(_) => {
                 let (door, from) = (entry.run.door.clone(), entry.run.address);
                 [Some(Step::Say(Said::CommandTimeout { door, from })), self.close(id)]
             }
             Phase::Retry(tries, _) => [self.stop(id, tries.saturating_add(1)), None],
-            Phase::Recorded(_) | Phase::Starting | Phase::Closing | Phase::Stopping(_) | Phase::Stuck => {
-                [None, None]
-            }
+            Phase::Recorded(_)
+            | Phase::Starting
+            | Phase::Renewing(_)
+            | Phase::Closing
+            | Phase::Stopping(_)
+            | Phase::Stuck => [None, None],
         })
     }
 
     /// Closes everything that is open, since nobody would later: what a start still runs for, after its end.
-    pub(super) fn handle_stop(&mut self) -> alloc::vec::Vec<Step> {
-        let ids: alloc::vec::Vec<RunId> = self.entries.keys().copied().collect();
+    pub(super) fn handle_stop(&mut self) -> Vec<Step> {
+        let ids: Vec<RunId> = self.entries.keys().copied().collect();
         ids.into_iter().filter_map(|id| self.hurry(id)).collect()
     }
 
@@ -260,12 +325,13 @@ impl Runs {
         let entry = self.entries.get_mut(&id)?;
         entry.hurries = true;
         match entry.phase {
-            Phase::Open(until) => {
+            Phase::Open(until) | Phase::Unsure(until) => {
                 self.due.remove(&(until.boot, id));
                 self.close(id)
             }
             Phase::Recorded(_)
             | Phase::Starting
+            | Phase::Renewing(_)
             | Phase::Closing
             | Phase::Stopping(_)
             | Phase::Retry(..)
@@ -284,12 +350,16 @@ impl Runs {
         (count(|phase| matches!(phase, Phase::Retry(..))), count(|phase| *phase == Phase::Stuck))
     }
 
-    /// The runs with a stop, each with when it is due and whether the stop has begun.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Run, Option<Deadline>, bool)> {
-        self.entries.values().map(|entry| match entry.phase {
-            Phase::Recorded(_) | Phase::Starting => (&entry.run, None, false),
-            Phase::Open(until) => (&entry.run, Some(until), false),
-            Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => (&entry.run, None, true),
+    /// The runs with a stop.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Run, Stage)> {
+        self.entries.values().map(|entry| {
+            let stage = match entry.phase {
+                Phase::Recorded(_) | Phase::Starting | Phase::Renewing(_) => Stage::Starting,
+                Phase::Open(until) => Stage::Open(until),
+                Phase::Unsure(until) => Stage::Unsure(until),
+                Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => Stage::Closing,
+            };
+            (&entry.run, stage)
         })
     }
 
@@ -299,13 +369,19 @@ impl Runs {
             self.due.remove(&(old.boot, id));
         }
         self.due.insert((until.boot, id));
-        Some(Step::NoteOpen(id, until))
+        Some(Step::NoteOpen(id, until, true))
+    }
+
+    fn doubt(&mut self, id: RunId, until: Deadline) -> Option<Step> {
+        self.entries.get_mut(&id)?.phase = Phase::Unsure(until);
+        self.due.insert((until.boot, id));
+        Some(Step::NoteOpen(id, until, false))
     }
 
     fn close(&mut self, id: RunId) -> Option<Step> {
         let entry = self.entries.get_mut(&id)?;
         entry.phase = Phase::Closing;
-        let target = (entry.run.door.clone(), entry.run.address);
+        let target = target(&entry.run);
         if self.by_target.get(&target) == Some(&id) {
             self.by_target.remove(&target);
         }
@@ -335,4 +411,8 @@ impl Runs {
         self.tasks.insert(id, Task { door: door.into(), run });
         Job { id: JobId::Run(id), door: door.into(), command, manner }
     }
+}
+
+fn target(run: &Run) -> Target {
+    (run.door.clone(), run.address, run.stop.argv.clone())
 }

@@ -61,7 +61,7 @@ impl Admit {
 
     /// What doors in knockd's manner have open and will close, the oldest first.
     pub fn runs(&self) -> impl Iterator<Item = (&Run, Option<Deadline>)> {
-        self.runs.iter().map(|(run, until, _)| (run, until))
+        self.runs.iter().map(|(run, stage)| (run, stage.until()))
     }
 
     /// What the keeper refused, stages 6 to 12.

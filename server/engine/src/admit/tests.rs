@@ -26,6 +26,9 @@ use knock_spa_proto::port::Transport;
 
 use self::asking::{Asked, close, open};
 use self::world::World;
+use knock_spa_proto::service::ServiceName;
+use knock_spa_proto::spa::request::Close;
+
 use super::*;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};

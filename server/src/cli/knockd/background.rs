@@ -17,6 +17,8 @@ use crate::io::process;
 pub(super) struct Background {
     /// Where whoever started it waits for word.
     waiting: File,
+    /// What takes the place of the standard streams.
+    null: File,
 }
 
 /// Starts the daemon in the background; its exit status where it does not come to run.
@@ -45,7 +47,8 @@ impl Background {
     /// Leaves the terminal's session.
     pub(super) fn begin() -> io::Result<Self> {
         rustix::process::setsid()?;
-        Ok(Self { waiting: File::from(io::stdin().as_fd().try_clone_to_owned()?) })
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        Ok(Self { waiting: File::from(io::stdin().as_fd().try_clone_to_owned()?), null })
     }
 
     /// Says that all is well, and lets go of everything that came from whoever started it.
@@ -57,10 +60,9 @@ impl Background {
 
     fn try_detach(mut self) -> io::Result<()> {
         rustix::process::chdir("/")?;
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        rustix::stdio::dup2_stdin(&null)?;
-        rustix::stdio::dup2_stdout(&null)?;
-        rustix::stdio::dup2_stderr(&null)?;
+        rustix::stdio::dup2_stdin(&self.null)?;
+        rustix::stdio::dup2_stdout(&self.null)?;
+        rustix::stdio::dup2_stderr(&self.null)?;
         self.waiting.write_all(&[1])
     }
 }

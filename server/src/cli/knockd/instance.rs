@@ -8,58 +8,19 @@ use ring::digest::{SHA256, digest};
 /// Where daemons as knockd keep what must survive them, each in a directory of its own.
 const STATE: &str = "/var/lib/knock-spa/knockd";
 
-/// knockd's own default.
-const DEFAULT: &str = "eth0";
-
 /// The directory of the daemon with this configuration, interface and pid file.
-pub(super) fn state_directory(config: &Path, interface: &str, pid_file: &Path) -> PathBuf {
+pub(super) fn state_directory(config: &Path, interface: Option<&str>, pid_file: &Path) -> PathBuf {
+    // A pid file is there or not, and directories may be links: what names the file is the same either way.
     let absolute = |path: &Path| {
-        let path = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-        path.unwrap_or_default().into_os_string().into_encoded_bytes()
+        let path = std::path::absolute(path).unwrap_or_default();
+        let directory = path.parent().and_then(|directory| fs::canonicalize(directory).ok());
+        let path = directory.and_then(|directory| Some(directory.join(path.file_name()?))).unwrap_or(path);
+        path.into_os_string().into_encoded_bytes()
     };
-    let name = [absolute(config), interface.into(), absolute(pid_file)].join(&0);
+    let name = [absolute(config), interface.unwrap_or_default().into(), absolute(pid_file)].join(&0);
     let digits = digest(&SHA256, &name);
     let digits = digits.as_ref().iter().take(8).map(|byte| format!("{byte:02x}"));
     Path::new(STATE).join(digits.collect::<String>())
-}
-
-/// The interface that is listened on where nobody names one: `eth0`, or where there is none that of the default route.
-pub(super) fn default_interface() -> String {
-    if Path::new("/sys/class/net").join(DEFAULT).exists() {
-        return DEFAULT.into();
-    }
-    let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
-    let routes6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
-    default_route(&routes).or_else(|| default_route6(&routes6)).unwrap_or_else(|| DEFAULT.into())
-}
-
-/// The interface of the best default route in `/proc/net/route`.
-fn default_route(table: &str) -> Option<String> {
-    let routes = table.lines().filter_map(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        match fields[..] {
-            [name, "00000000", _, _, _, _, metric, "00000000", ..] => {
-                Some((metric.parse::<u32>().ok()?, name))
-            }
-            _ => None,
-        }
-    });
-    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.into())
-}
-
-/// The same for `/proc/net/ipv6_route`, where loopback has one that leads nowhere.
-fn default_route6(table: &str) -> Option<String> {
-    const NOWHERE: &str = "00000000000000000000000000000000";
-    let routes = table.lines().filter_map(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        match fields[..] {
-            [NOWHERE, "00", _, _, _, metric, _, _, _, name] if name != "lo" => {
-                Some((u32::from_str_radix(metric, 16).ok()?, name))
-            }
-            _ => None,
-        }
-    });
-    routes.min_by_key(|(metric, _)| *metric).map(|(_, name)| name.into())
 }
 
 #[cfg(test)]
@@ -68,27 +29,12 @@ mod tests {
 
     #[test]
     fn instances_differ_in_configuration_interface_or_pid_file() {
-        let one =
-            |config: &str, interface, pid: &str| state_directory(config.as_ref(), interface, pid.as_ref());
+        let one = |config: &str, interface, pid: &str| {
+            state_directory(config.as_ref(), Some(interface), pid.as_ref())
+        };
         let all = [one("/c", "i", "/p"), one("/d", "i", "/p"), one("/c", "j", "/p"), one("/c", "i", "/q")];
         assert!(all.iter().enumerate().all(|(i, one)| !all[..i].contains(one)));
         assert_eq!(one("/c", "i", "/p"), all[0]);
         assert!(all[0].starts_with(STATE));
-    }
-
-    #[test]
-    fn the_best_default_route_is_found() {
-        let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
-                     wlan0\t00000000\t0102A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n\
-                     enp3s0\t00000000\t0102A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
-                     enp3s0\t0002A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
-        assert_eq!(default_route(table).as_deref(), Some("enp3s0"));
-        assert_eq!(default_route("Iface\n"), None);
-        let zero = "0".repeat(32);
-        let six = format!(
-            "{zero} 00 {zero} 00 {zero} ffffffff 00000001 00000000 00200200       lo\n\
-             {zero} 00 {zero} 00 fe80000000000000000000000000000001 00000400 00000001 00000000 00000003 ens3\n"
-        );
-        assert_eq!(default_route6(&six).as_deref(), Some("ens3"));
     }
 }

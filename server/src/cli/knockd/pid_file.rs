@@ -19,6 +19,11 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
+        // Another daemon may have taken our place already.
+        let own = std::process::id().to_string();
+        if fs::read_to_string(&self.0).is_ok_and(|text| text.trim_end() != own) {
+            return;
+        }
         if let Err(error) = fs::remove_file(&self.0) {
             tracing::debug!(event = "pid-file-left", %error);
         }

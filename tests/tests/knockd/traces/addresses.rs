@@ -181,6 +181,8 @@ fn interfaces() -> Vec<Trace> {
             ssh,
             "a: 7000 = ip:link_set_eth0_down ip:link_set_eth0_up = 8000 7000 8000",
         )
+        // It loses its addresses of IPv6 meanwhile.
+        .own("192.0.2.1 192.0.2.9")
         .other("interface-reopened"),
         Trace::new("an interface that vanishes", ssh, "a: 7000 = ip:link_del_eth0")
             .other("interface-vanishes"),

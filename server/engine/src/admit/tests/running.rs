@@ -258,18 +258,63 @@ fn a_crash_at_any_step_leaves_nothing_open() {
 }
 
 #[test]
-fn in_another_boot_the_lease_is_never_longer_than_it_was() {
+fn what_another_boot_opened_is_closed_before_anything_else() {
     let mut world = world();
     world.knock_knockd(PLAIN, ALICE4);
     world.reboot(secs(4));
-    world.pass(Duration::from_millis(5_999));
-    assert_eq!(world.shell.ran.len(), 1);
-    world.pass(Duration::from_millis(1));
-    assert_eq!(world.shell.ran.len(), 2);
-    // A wall clock that was set back an hour meanwhile.
+    assert_eq!(world.shell.ran, [format!("start plain {ALICE4}"), format!("stop plain {ALICE4}")]);
     world.knock_knockd(PLAIN, ALICE4);
-    world.now.unix = UnixTime::from_nanos(world.now.unix.as_nanos() - 3_600_000_000_000);
-    world.reboot(secs(1));
-    world.pass(secs(10));
+    world.pass(Duration::from_millis(9_999));
+    assert_eq!(world.shell.ran.len(), 3, "what is new is not closed by what is old");
+    world.pass(Duration::from_millis(1));
     assert_eq!(world.shell.ran.len(), 4);
+}
+
+#[test]
+fn what_may_not_be_open_is_not_extended_but_starts_again_after_its_stop() {
+    let again =
+        ["start extending", "stop extending", "start extending"].map(|line| format!("{line} {ALICE4}"));
+    let mut world = world();
+    world.shell.failing = "start";
+    world.knock_knockd(EXTENDING, ALICE4);
+    world.shell.failing = "";
+    world.pass(secs(5));
+    world.knock_knockd(EXTENDING, ALICE4);
+    assert_eq!(world.shell.ran, again);
+    world.pass(secs(9));
+    world.knock_knockd(EXTENDING, ALICE4);
+    world.pass(secs(9));
+    assert_eq!(world.shell.ran.len(), 3, "now it is open");
+    world.pass(secs(1));
+    assert_eq!(world.shell.ran.len(), 4);
+    assert_eq!(world.admit.runs().count(), 0);
+}
+
+#[test]
+fn after_a_crash_what_is_known_to_be_open_is_extended() {
+    let mut world = world();
+    world.knock_knockd(EXTENDING, ALICE4);
+    world.crash_written();
+    world.pass(secs(9));
+    world.knock_knockd(EXTENDING, ALICE4);
+    assert_eq!(world.shell.ran.len(), 1);
+    // The note that it is open is lost.
+    world.knock_knockd(EXTENDING, BOB4);
+    world.crash();
+    world.knock_knockd(EXTENDING, BOB4);
+    assert_eq!(world.shell.ran.len(), 4, "a start, a stop and a start");
+    world.pass(secs(10));
+    assert!(world.shell.open.is_empty());
+}
+
+#[test]
+fn doors_of_one_name_do_not_extend_each_other() {
+    let mut one = knockd_door("same");
+    one.commands.again = Again::Extend;
+    let mut other = one.clone();
+    other.commands.stop = Some("stop other %IP%".into());
+    let mut world = World::new(everything().with_knockd_doors([one, other].into()));
+    world.knock_knockd(0, ALICE4);
+    world.knock_knockd(1, ALICE4);
+    assert_eq!(world.shell.ran.len(), 2);
 }

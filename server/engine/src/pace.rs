@@ -1,4 +1,5 @@
-//! How many lines on the progress of sequences are told: strangers cause them.
+//! How many lines on the progress of sequences are told: strangers cause them. The listener keeps to it, and the keeper
+//! does not trust that.
 
 use core::time::Duration;
 
@@ -10,8 +11,9 @@ const PER_SECOND: u32 = 50;
 /// Lines at once: all steps of many honest knocks at the same time.
 const BURST: u32 = 500;
 
+/// Tells when one more line may be told.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     /// When as many lines as [`BURST`] will be, or were, free again.
     free_at: BootTime,
 }
@@ -24,7 +26,7 @@ impl Default for Pace {
 
 impl Pace {
     /// Whether one more line may be told now.
-    pub(super) fn allows(&mut self, now: BootTime) -> bool {
+    pub fn allows(&mut self, now: BootTime) -> bool {
         let cost = Duration::from_secs(1).checked_div(PER_SECOND).unwrap_or_default();
         let free_at = self.free_at.max(now).saturating_add(cost);
         let allows = free_at.saturating_since(now) <= cost.saturating_mul(BURST);
