@@ -1,10 +1,11 @@
-//! The manual pages have every command, option and directive that the programs have, and no others; and the list of
-//! differences from knockd names tests that there are.
+//! The manual pages have every command, option and directive that the programs have, and no others; the list of
+//! differences from knockd and the threat model name tests that there are, and the models' text has lines that there are.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use knock_spa_tests::programs::{knock_spa, knock_spad};
 
@@ -169,16 +170,31 @@ fn every_option_of_knockd_is_described() {
     assert_eq!(pairs(section.lines().filter(|line| line.starts_with("| `-"))), theirs);
 }
 
-/// Whether a test of this name is anywhere in Rust below a directory.
-fn has_test(directory: &Path, name: &str) -> bool {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.file_name().is_some_and(|name| name != "target")).any(|path| {
-        if path.is_dir() {
-            return has_test(&path, name);
+/// Whether a test of this name is anywhere in our packages.
+fn is_test(name: &str) -> bool {
+    static FUNCTIONS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let mut functions = BTreeSet::new();
+        for package in ["keys", "proto", "server", "client", "tests"] {
+            add_functions(&top.join(package), &mut functions);
         }
-        let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-        is_rust && fs::read_to_string(&path).unwrap().contains(&format!("fn {name}("))
-    })
+        functions
+    });
+    FUNCTIONS.contains(name)
+}
+
+/// Adds the names of all functions in Rust below a directory.
+fn add_functions(directory: &Path, functions: &mut BTreeSet<String>) {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries.filter(|path| path.file_name().is_some_and(|name| name != "target")) {
+        if path.is_dir() {
+            add_functions(&path, functions);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split_once('('));
+            functions.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
 }
 
 #[test]
@@ -191,11 +207,58 @@ fn the_differences_from_knockd_are_tested_as_they_say() {
         assert!(cells.len() == 5 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
         assert!(ids.insert(*id), "{id} stands twice");
         for test in quoted(tests) {
-            let top = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-            let is_there =
-                ["proto", "server", "tests"].iter().any(|folder| has_test(&top.join(folder), test));
-            assert!(is_there, "{id}: there is no test {test}");
+            assert!(is_test(test), "{id}: there is no test {test}");
         }
     }
     assert!(ids.len() > 30, "only {} rows", ids.len());
+}
+
+/// What is wrong with the rows of a threat model that are about attacks: they end with their tests.
+fn faults_of_attacks(text: &str) -> Vec<String> {
+    let (head, mut faults, mut count) = ("| attack | what stops it | test |\n", Vec::new(), 0);
+    for table in text.split(head).skip(1) {
+        for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+            count += 1;
+            let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let [attack, stopped_by, tests] = cells[..] else { panic!("{row}") };
+            if attack.is_empty() || stopped_by.is_empty() {
+                faults.push(format!("something is missing: {row}"));
+            }
+            if quoted(tests).count() == 0 && tests != "no test yet" {
+                faults.push(format!("{attack}: neither a test nor none"));
+            }
+            let unknown = quoted(tests).filter(|test| !is_test(test));
+            faults.extend(unknown.map(|test| format!("{attack}: there is no test {test}")));
+        }
+    }
+    assert!(count > 40, "only {count} rows");
+    faults
+}
+
+#[test]
+fn attacks_are_tested_as_the_threat_model_says() {
+    let text = manual("threat-model.md");
+    assert_eq!(faults_of_attacks(&text), [""; 0]);
+    assert!(text.lines().count() <= 150);
+    for (from, to, fault) in [
+        ("`packets_look_random`", "`packets_look_odd`", "there is no test packets_look_odd"),
+        ("| no test yet |", "| soon |", "neither a test nor none"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let faults = faults_of_attacks(&text.replacen(from, to, 1));
+        assert!(matches!(&faults[..], [one] if one.ends_with(fault)), "{faults:?}");
+    }
+}
+
+#[test]
+fn what_is_said_of_the_model_is_in_it() {
+    let (text, model) = (manual("formal/README.md"), manual("formal/replay.pml"));
+    let (_, table) = text.split_once("| section 5 | `replay.pml` |\n").unwrap();
+    let rows: Vec<_> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 10, "only {} rows", rows.len());
+    for row in rows {
+        let (_, line) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        let line = quoted(line).next().unwrap();
+        assert!(model.contains(line), "{line} is not in the model");
+    }
 }
