@@ -16,6 +16,13 @@ const END: u16 = 9;
 /// What is looked up: `server` has both families, and `six` only one.
 const HOSTS: &str = "192.0.2.1 server four\n2001:db8:1::1 server six\n";
 
+/// Runs the rest of its arguments where nobody but the file of `$0` is asked for names.
+const WITH_NAMES: &str = r#"
+    mount --bind "$0/hosts" /etc/hosts
+    mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf
+    exec "$@"
+"#;
+
 /// Command lines with a packet for each port, or none at all.
 const LINES: &[&str] = &[
     "192.0.2.1 7000",
@@ -97,7 +104,7 @@ fn outcome(scene: &Scene, files: &TempDir, program: &str, line: &str) -> Outcome
     let recorder = Recorder::start(&scene.laptop);
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-e", "-c"]);
-    command.arg("mount --bind \"$0\" /etc/hosts; exec \"$@\"").arg(files.path().join("hosts"));
+    command.arg(WITH_NAMES).arg(files.path());
     command.arg(program).args(line.split_whitespace()).env("LC_ALL", "C");
     let run = Run::of(&scene.laptop, &mut command, "");
     scene.laptop.send_udp("192.0.2.2:0".parse().unwrap(), (scene.server.v4, END).into(), b"");
@@ -115,6 +122,7 @@ fn scene() -> (Scene, TempDir) {
     let scene = Scene::new("");
     let files = TempDir::new().unwrap();
     std::fs::write(files.path().join("hosts"), HOSTS).unwrap();
+    std::fs::write(files.path().join("nsswitch.conf"), "hosts: files\nservices: files\n").unwrap();
     symlink(knock_spa(), files.path().join("knock")).unwrap();
     let line = scene.server.run("ip -o link show dev eth0");
     let address = line.split("link/ether ").nth(1).unwrap().split(' ').next().unwrap();
