@@ -35,6 +35,17 @@ impl Scene {
         Flood::new(&self.world.laptop, self.world.server.v4)
     }
 
+    /// Knocks until a door opens: on a busy machine a flood may take a packet with it.
+    fn open_another_door(&self, daemon: &Classic, first: u8) {
+        let mut knockers = first..first + 50;
+        until(6 * PATIENCE, "another door to open", || {
+            let from = honest(knockers.next().expect("one that opens"));
+            knock(&self.flood(), from, &Doors::ports(0));
+            thread::sleep(Duration::from_secs(1));
+            (first..knockers.start).any(|number| daemon.has_opened(honest(number)))
+        });
+    }
+
     /// Waits until the daemon has read every packet that there is.
     fn await_read(&self) {
         until(6 * PATIENCE, "packets to be read", || {
@@ -46,7 +57,7 @@ impl Scene {
 
 /// An honest knocker.
 fn honest(number: u8) -> Ipv4Addr {
-    Ipv4Addr::new(198, 51, 100, 100 + number)
+    Ipv4Addr::new(198, 51, 100, number)
 }
 
 /// Floods the first port from so many sources, with knocks meanwhile, and one after it.
@@ -100,8 +111,8 @@ fn a_flood_of_a_million_sources_takes_no_more() {
     flood_from(1_000_000);
 }
 
-/// A door of one port whose command takes its time, beside another.
-const ONE_PORT: &str = "[flooded]\nsequence = 9\nstart_command = sleep 1\n";
+/// A door of one port whose command takes its time: all that the flood asks for would take minutes.
+const ONE_PORT: &str = "[flooded]\nsequence = 9\nstart_command = sleep 10\n";
 
 #[test]
 fn a_flooded_door_leaves_room_for_others() {
@@ -115,9 +126,8 @@ fn a_flooded_door_leaves_room_for_others() {
             let hits = (0..8_000).map(|number| Hit { from: stranger(number), port: 9 });
             scene.flood().send(hits, Pace::PerSecond(2_000))
         });
-        until(PATIENCE, "a number of commands to run", || family(daemon.pid()).len() > 200);
-        knock(&scene.flood(), honest(1), &Doors::ports(0));
-        daemon.await_opened(honest(1));
+        until(6 * PATIENCE, "a number of commands to run", || family(daemon.pid()).len() > 200);
+        scene.open_another_door(&daemon, 1);
         while !flood.is_finished() {
             let processes = family(daemon.pid()).len();
             assert!(processes <= PROCESSES, "{processes} processes");
@@ -125,8 +135,7 @@ fn a_flooded_door_leaves_room_for_others() {
         }
     });
     scene.await_read();
-    knock(&scene.flood(), honest(2), &Doors::ports(0));
-    daemon.await_opened(honest(2));
+    scene.open_another_door(&daemon, 101);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use knock_spa_proto::address::Address;
+use knock_spa_proto::address::{Address, NtopText};
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
@@ -118,7 +118,7 @@ impl Template {
         };
         let argv = match self {
             Self::Shell(line) => ["/bin/sh".into(), "-c".into(), fill(line)].into(),
-            Self::Knockd(line) => return Rendered::shell(crate::knockd::fill(line, values.address)),
+            Self::Knockd(line) => return Rendered::shell(fill_address(line, values.address)),
             Self::Argv(words) => words.iter().map(fill).collect(),
         };
         let environment =
@@ -138,6 +138,11 @@ impl Values {
             ("TTL", self.ttl.map(|ttl| ttl.to_string()).unwrap_or_default()),
         ]
     }
+}
+
+/// A line written for knockd, with the address in it.
+pub(crate) fn fill_address(line: &str, address: Address) -> String {
+    line.replace("%IP%", &alloc::format!("{}", NtopText(address)))
 }
 
 #[cfg(test)]

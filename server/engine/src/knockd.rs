@@ -5,10 +5,10 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use knock_spa_proto::address::{Address, NtopText};
+use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::ClassicKnock;
 
-use crate::command::Rendered;
+use crate::command::{Rendered, fill_address};
 
 /// A command that has as many bytes as this, once the address is filled in, is not run: knockd's limit.
 pub const MAX_COMMAND_LEN: usize = 4096;
@@ -79,8 +79,8 @@ impl KnockdCommands {
     pub fn for_address(&self, address: Address) -> Result<Pair, Nothing> {
         let is_v6 = address.ip().is_ipv6();
         let either = |plain: &Option<String>, six: &Option<String>| match six {
-            Some(six) if is_v6 => Some(fill(six, address)),
-            _ => plain.as_ref().map(|line| fill(line, address)),
+            Some(six) if is_v6 => Some(fill_address(six, address)),
+            _ => plain.as_ref().map(|line| fill_address(line, address)),
         };
         let start = either(&self.start, &self.start6).filter(|line| !line.is_empty());
         let start = start.ok_or(Nothing::NoStart)?;
@@ -94,11 +94,6 @@ impl KnockdCommands {
         let stop = stop.and_then(|line| Some((Rendered::shell(line), self.stop_after?)));
         Ok(Pair { start: Rendered::shell(start), stop })
     }
-}
-
-/// The line with the address in it.
-pub(crate) fn fill(line: &str, address: Address) -> String {
-    line.replace("%IP%", &alloc::format!("{}", NtopText(address)))
 }
 
 /// What a door in knockd's manner has to tell, in the words that knockd's users know: scripts read them.

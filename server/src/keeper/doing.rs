@@ -7,7 +7,7 @@ use knock_spa_engine::admit::effect::{Effect, Outcome, Ticket};
 use knock_spa_engine::knockd::Said;
 use knock_spa_proto::control::Reply;
 
-use super::{Keeper, next_asked};
+use super::{BATCH, Keeper, next_asked};
 use crate::io::process::Started;
 use crate::io::{clock, notify};
 use crate::knockd_log::Line;
@@ -85,7 +85,13 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// closes what it opened.
     pub(super) async fn wind_up(&mut self) {
         notify::stopping();
+        // What was knocked before is opened, told, and closed with the rest.
+        for _ in 0..BATCH {
+            let Some(heard) = self.listening.hear_waiting() else { break };
+            self.handle_one(heard).await;
+        }
         self.listening.dismiss().await;
+        self.settle();
         self.admit.handle_stop(clock::now());
         self.settle();
         self.log.say(&Line::WaitingForCommands);

@@ -135,7 +135,7 @@ impl Outcome {
         let mut lens = vec![0];
         let mut last = None;
         for (at, _) in &self.ran {
-            if at.is_some_and(|at: i64| last.is_some_and(|last| at > last + 400)) {
+            if at.is_some_and(|at: i64| last.is_some_and(|last| at > last + 900)) {
                 lens.push(0);
             }
             last = *at;

@@ -50,7 +50,7 @@ fn now() -> i64 {
 fn leave_second() {
     let into = now().rem_euclid(1000);
     if into > 850 {
-        thread::sleep(Duration::from_millis((1010 - into).unsigned_abs()));
+        thread::sleep(Duration::from_millis((1100 - into).unsigned_abs()));
     }
 }
 
