@@ -62,7 +62,8 @@ fn closes_after_a_crash(keeper: bool, listener: bool) {
     }
     scene.await_note("late stop 192.0.2.11");
     let took = open_for(&scene);
-    assert!((5.0..5.0 + LATE).contains(&took), "open for {took} s");
+    // Where the daemon did not live to see the start's end, the time runs from the knock.
+    assert!((4.5..5.0 + LATE).contains(&took), "open for {took} s");
     // It is all there again, and what is over is over.
     scene.flush("192.0.2.12", "7002 8002", "other start 192.0.2.12");
     assert_each_ran_once(&scene);
