@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use knock_spa_tests::lab::{Host, Namespace, PATIENCE, Segment, until};
@@ -161,7 +162,7 @@ impl Scene {
                 self.laptop.send_udp(SocketAddr::new(from, 0), to, b"?");
             } else {
                 let to = SocketAddr::new(to, step.parse().unwrap());
-                let (from, flags) = (SocketAddr::new(from, 40_000), Segment::SYN);
+                let (from, flags) = (SocketAddr::new(from, source_port()), Segment::SYN);
                 self.laptop.send(&Segment { from, to, flags, fragmented: false });
             }
         }
@@ -185,6 +186,12 @@ impl Scene {
     pub fn await_note(&self, note: &str) {
         until(PATIENCE, &format!("a note {note}"), || self.notes().iter().any(|found| found == note));
     }
+}
+
+/// A port that no recent knock came from: no two of them are the same packet.
+fn source_port() -> u16 {
+    static KNOCKS: AtomicU16 = AtomicU16::new(0);
+    40_000 + KNOCKS.fetch_add(1, Ordering::Relaxed) % 20_000
 }
 
 /// A command that notes a word, who knocked, and when.
