@@ -21,9 +21,16 @@ const TELLING: usize = 96;
 /// The latest packets of the sockets in use.
 #[derive(Debug, Default)]
 pub(super) struct Overlap {
-    /// How many copies of each were read.
-    copies: HashMap<u64, u32>,
+    copies: HashMap<u64, Copies>,
     by_age: VecDeque<(BootTime, u64)>,
+}
+
+/// The copies of one packet that are remembered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Copies {
+    read: u32,
+    /// How many of them were seen again, the oldest first.
+    seen_again: u32,
 }
 
 impl Overlap {
@@ -32,18 +39,17 @@ impl Overlap {
         self.forget(now);
         let digest = digest(packet);
         let copies = self.copies.entry(digest).or_default();
-        *copies = copies.saturating_add(1);
+        copies.read = copies.read.saturating_add(1);
         self.by_age.push_back((now, digest));
     }
 
     /// Whether a packet that waited in a new socket was read from an old one; each counts for one copy.
     pub(super) fn takes(&mut self, packet: &[u8], now: BootTime) -> bool {
         self.forget(now);
-        let Some(copies) = self.copies.get_mut(&digest(packet)).filter(|copies| **copies > 0) else {
-            return false;
-        };
-        *copies = copies.saturating_sub(1);
-        true
+        let Some(copies) = self.copies.get_mut(&digest(packet)) else { return false };
+        let takes = copies.seen_again < copies.read;
+        copies.seen_again = copies.seen_again.saturating_add(u32::from(takes));
+        takes
     }
 
     /// Forgets what is too old, and the oldest of too many.
@@ -52,8 +58,9 @@ impl Overlap {
         while self.by_age.len() >= REMEMBERED || self.by_age.front().is_some_and(is_over) {
             let Some((_, digest)) = self.by_age.pop_front() else { return };
             if let Some(copies) = self.copies.get_mut(&digest) {
-                *copies = copies.saturating_sub(1);
-                if *copies == 0 {
+                copies.read = copies.read.saturating_sub(1);
+                copies.seen_again = copies.seen_again.saturating_sub(1);
+                if copies.read == 0 {
                     self.copies.remove(&digest);
                 }
             }
@@ -83,6 +90,9 @@ mod tests {
         assert!(!overlap.takes(b"one", at(6)), "a third copy is a packet of its own");
         assert!(!overlap.takes(b"two", at(6)), "that was long ago");
         assert!(!overlap.takes(b"three", at(6)));
+        overlap.note(b"one", at(6));
+        overlap.note(b"other", at(7));
+        assert!(overlap.takes(b"one", at(7)), "what was taken is forgotten with its own copy");
         (0..100_000_u32).for_each(|i| overlap.note(&i.to_be_bytes(), at(6)));
         assert!(overlap.by_age.len() <= REMEMBERED && overlap.copies.len() <= REMEMBERED);
         assert!(overlap.takes(&99_999_u32.to_be_bytes(), at(6)));
