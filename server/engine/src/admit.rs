@@ -219,6 +219,19 @@ impl Admit {
     pub fn handle_rules(&mut self, rules: Rules, now: Now) {
         self.rules = rules;
         self.spent.clear();
+        self.end_disallowed(now);
+        for server in self.rules.servers().to_vec() {
+            self.effects.push_back(Effect::Note(Record::Key(server)));
+        }
+    }
+
+    /// Puts rules in force that differ in nothing but clients. What they do not allow any more ends.
+    pub fn handle_clients(&mut self, rules: Rules, now: Now) {
+        self.rules = rules;
+        self.end_disallowed(now);
+    }
+
+    fn end_disallowed(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| {
             let door = self.rules.door(opening.door);
             let door_stays = door.is_some_and(|door| {
@@ -232,9 +245,6 @@ impl Admit {
             !(door_stays && asker_stays)
         });
         self.end(None, ids, Cause::ByReload, now);
-        for server in self.rules.servers().to_vec() {
-            self.effects.push_back(Effect::Note(Record::Key(server)));
-        }
     }
 
     /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by

@@ -55,7 +55,7 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failu
     doors_exist(&arguments.doors, settings)?;
     let client = client(arguments, &line)?;
     clients::add(&settings.paths.clients, &client, &line.comment)?;
-    daemon::tell_changed(&settings.paths)?;
+    daemon::tell_changed(&settings.paths, &client.name)?;
     tell(&client);
     terminal::say(server)
 }
