@@ -8,6 +8,7 @@ mod backoff;
 mod clients;
 mod desk;
 mod doing;
+mod enrolling;
 mod jobs;
 mod listening;
 mod numbers;
