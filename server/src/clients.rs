@@ -88,12 +88,7 @@ impl Roster {
 ///
 /// # Errors
 /// [`NotEnrolled`]; then nothing has changed.
-pub fn add(
-    directory: &Path,
-    client: &Client,
-    comment: &Comment,
-    now: UnixTime,
-) -> Result<(), NotEnrolled> {
+pub fn add(directory: &Path, client: &Client, comment: &Comment, now: UnixTime) -> Result<(), NotEnrolled> {
     let _lock = lock(directory)?;
     let roster = Roster::load(directory)?;
     if let Some(owner) = roster.owner(&client.key) {

@@ -83,7 +83,10 @@ pub(super) fn hint_on_words(arguments: &[OsString]) -> Option<String> {
 }
 
 fn cannot_be_named() -> String {
-    format!("`{}` are words of `knock-spad invite`: nobody can be invited by such a name", WORDS.join("` and `"))
+    format!(
+        "`{}` are words of `knock-spad invite`: nobody can be invited by such a name",
+        WORDS.join("` and `")
+    )
 }
 
 fn invite(
@@ -106,7 +109,8 @@ fn invite(
     let door = policy.doors.first().map(|door| comment(door.as_str())).unwrap_or_default();
     let client = policy.client(name, secret.public(), settings)?;
     let now = clock::now().unix;
-    let invitation = Invitation { client, expires: whole_seconds(now.saturating_add(expires)), used_by: None };
+    let invitation =
+        Invitation { client, expires: whole_seconds(now.saturating_add(expires)), used_by: None };
     invitations::invite(&settings.paths.clients, &invitation, now)?;
     let told = daemon::tell_changed(&settings.paths, invitation.name());
     let line = InvitationLine { server, secret, name: comment(invitation.name().as_str()), door };

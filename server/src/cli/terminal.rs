@@ -21,7 +21,8 @@ pub(super) fn say(result: impl Display) -> Result<(), Failure> {
 /// Writes a secret that is a result, as a line, without a copy of it in memory.
 pub(super) fn say_secret(line: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    let written =
+        out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     drop(out);
     written.map_err(|error| Failure::new(Exit::Io, format_args!("can't write to standard output: {error}")))
 }

@@ -104,7 +104,8 @@ impl Invitations {
         for mut invitation in files.usable {
             if let Some(client) = enrolled.iter().find(|client| client.key == *invitation.key()) {
                 let path = path_of(&directory, invitation.name());
-                let what = format!("{}: client {} has its key, which many may know", path.display(), client.name);
+                let what =
+                    format!("{}: client {} has its key, which many may know", path.display(), client.name);
                 all.faults.push(Remark { file: path, line: None, what, hint: None });
                 continue;
             }
@@ -121,9 +122,9 @@ impl Invitations {
     /// Whether this name is kept for somebody who may still enrol.
     #[must_use]
     pub fn keep(&self, name: &ClientName, now: UnixTime) -> bool {
-        self.invitations
-            .iter()
-            .any(|invitation| invitation.name() == name && invitation.used_by.is_none() && invitation.is_valid_at(now))
+        self.invitations.iter().any(|invitation| {
+            invitation.name() == name && invitation.used_by.is_none() && invitation.is_valid_at(now)
+        })
     }
 }
 
@@ -223,7 +224,8 @@ pub fn mark(clients: &Path, found: &Invitations) -> Result<(), FileError> {
     for invitation in found.invitations.iter().filter(|one| found.unmarked.contains(one.name())) {
         let path = path_of(&directory, invitation.name());
         let stands = read(&path, invitation.name()).ok().flatten();
-        let is_same = stands.is_some_and(|stands| stands.key() == invitation.key() && stands.used_by.is_none());
+        let is_same =
+            stands.is_some_and(|stands| stands.key() == invitation.key() && stands.used_by.is_none());
         if is_same && path_of(clients, invitation.name()).exists() {
             write(&directory, invitation)?;
         }

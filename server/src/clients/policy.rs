@@ -96,7 +96,10 @@ fn from(entry: Entry<'_>, reader: &mut Reader) -> Option<Vec<Cidr>> {
     Some(networks.into_iter().map(|at| at.value).collect())
 }
 
-pub(super) fn date<T: TryFrom<Datetime, Error = NotADate>>(entry: Entry<'_>, reader: &mut Reader) -> Option<T> {
+pub(super) fn date<T: TryFrom<Datetime, Error = NotADate>>(
+    entry: Entry<'_>,
+    reader: &mut Reader,
+) -> Option<T> {
     let place = entry.place.clone();
     entry.datetime(reader)?.try_into().map_err(|error| place.fault(error, None, reader)).ok()
 }

@@ -89,7 +89,10 @@ impl Scene {
 #[test]
 fn what_is_written_is_read() {
     let scene = Scene::new();
-    assert_eq!(scene.load(), Invitations { invitations: vec![invitation("laptop", INVITED)], ..Default::default() });
+    assert_eq!(
+        scene.load(),
+        Invitations { invitations: vec![invitation("laptop", INVITED)], ..Default::default() }
+    );
     scene.enrol(1).unwrap();
     let line = |number| ClientLine { key: key(number), comment: Comment::default() };
     let expected = format!(
