@@ -4,6 +4,12 @@
 
 use std::process::{Command, Output};
 
+use knock_spa_keys::client::ClientLine;
+use knock_spa_keys::comment::Comment;
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_keys::server::ServerLine;
+use knock_spad::clients::date::NotAfter;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_knock-spad");
 const ALICE: &str = "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g alice@laptop";
 
@@ -12,7 +18,9 @@ fn in_an_empty_system(script: &str) -> Output {
     let mounts = "set -eu; for d in /etc /var/lib /run; do mount -t tmpfs none $d; done";
     Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "--propagation", "private", "sh", "-c"])
-        .arg(format!("{mounts}; knock_spad() {{ {PROGRAM} \"$@\"; }}; alice='{ALICE}'\n{script}"))
+        .arg(format!(
+            "{mounts}; knock_spad() {{ {PROGRAM} \"$@\"; }}; PROGRAM={PROGRAM}; alice='{ALICE}'\n{script}"
+        ))
         .output()
         .unwrap()
 }
@@ -144,6 +152,110 @@ fn a_client_comes_and_goes() {
     ] {
         assert_eq!(notes.matches(note).count(), 1, "{note}: {notes}");
     }
+}
+
+#[test]
+fn an_invitation_is_one_line_a_pending_name_and_can_be_revoked() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null
+         knock_spad invite laptop --door ssh --service tcp/8443 --max-open 10m --not-after 2100-01-01
+         knock_spad invite phone --expires 1m
+         cat /var/lib/knock-spa/invitations.d/laptop.toml
+         knock_spad invite list
+         knock_spad invite list --json
+         fails() { knock_spad \"$@\" && exit 9 || echo \"status $?\"; }
+         fails invite laptop
+         fails client add laptop \"$alice\"
+         knock_spad client add alice \"$alice\" >/dev/null
+         fails invite alice
+         fails invite tv --door nosuch
+         fails invite tv --expires 59s
+         fails invite tv --expires 31d
+         fails invite list --door ssh
+         fails invite --door ssh revoke
+         fails invite
+         knock_spad invite revoke laptop
+         fails invite revoke laptop
+         knock_spad check
+         ls -l /var/lib/knock-spa/invitations.d | tail -n +2 | cut -c 1-10
+         knock_spad invite revoke phone
+         knock_spad invite list",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{notes}");
+    let lines: Vec<_> = said.lines().collect();
+    let invitations: Vec<InvitationLine> = lines[1..3].iter().map(|line| line.parse().unwrap()).collect();
+    let server: ServerLine = lines[0].parse().unwrap();
+    let shown = |line: &InvitationLine| (line.name.as_str().to_owned(), line.door.as_str().to_owned());
+    assert_eq!(shown(&invitations[0]), ("laptop".into(), "ssh".into()));
+    assert_eq!(shown(&invitations[1]), ("phone".into(), String::new()));
+    assert!(invitations.iter().all(|line| line.server == server));
+    assert_ne!(invitations[0].secret.public(), invitations[1].secret.public());
+    // The server keeps the public half.
+    let key = ClientLine { key: invitations[0].secret.public(), comment: Comment::default() };
+    let kept = [
+        &format!("key        = \"{key}\""),
+        "services   = [\"ssh\", \"tcp/8443\"]",
+        "address    = \"sender\"",
+        "max-open   = \"10m\"",
+        "not-after  = 2100-01-01",
+        "rate       = \"60/min\"",
+    ];
+    assert_eq!(lines[3..9], kept);
+    let expires = lines[9].strip_prefix("expires    = ").unwrap();
+    assert!(
+        expires.parse::<NotAfter>().is_ok()
+            && lines[10] == "NAME    SERVICES      UNTIL                 STATE"
+    );
+    assert_eq!(lines[11], format!("laptop  ssh,tcp/8443  {expires}  pending"));
+    assert!(lines[12].starts_with("phone   -             ") && lines[12].ends_with("  pending"), "{said}");
+    let (json, rest) = said.split_once("pending\n[").unwrap().1.split_once("]\nstatus ").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&format!("[{json}]")).unwrap();
+    let laptop = serde_json::json!({
+        "name": "laptop", "services": ["ssh", "tcp/8443"], "expires": expires, "state": "pending", "used-by": null,
+    });
+    assert_eq!((&json[0], json.as_array().unwrap().len()), (&laptop, 2));
+    let statuses: Vec<_> = rest.lines().map(|line| line.trim_start_matches("status ")).collect();
+    assert_eq!(statuses[..10], ["73", "73", "73", "65", "64", "64", "64", "64", "64", "66"]);
+    assert_eq!(
+        statuses[10..],
+        ["/etc/knock-spa/knock-spad.toml: good; doors: 1; clients: 1; invitations: 1", "-rw-------"]
+    );
+    for (note, count) in [
+        (&*format!("invited laptop, until {expires}\n"), 1),
+        ("  The line is a SECRET, good once: whoever uses it first is this client.\n", 2),
+        ("  On the device that is to be the client: `knock-spa enroll`, and paste it there:\n", 2),
+        ("  It may open nothing yet: neither --door nor --service was given.\n", 2),
+        ("error: there is an invitation laptop already, and nobody has used it yet\n", 1),
+        ("error: the name laptop is kept by an invitation\n", 1),
+        ("`knock-spad invite revoke laptop` first\n", 2),
+        ("error: there is a client alice already\n", 1),
+        ("`list` and `revoke` are words of `knock-spad invite`: nobody can be invited by such a name\n", 2),
+        ("error: --expires: out of range\n  from 1m to 30d\n", 2),
+        ("revoked the invitation laptop\n", 1),
+        ("error: there is no invitation laptop\n", 1),
+        ("nobody is invited\n", 1),
+    ] {
+        assert_eq!(notes.matches(note).count(), count, "{note}: {notes}");
+    }
+    assert!(!notes.contains("knock-spa-invite-v1"), "the secret goes to standard output alone: {notes}");
+}
+
+#[test]
+fn a_terminal_gets_a_drawing_and_a_pipe_only_where_it_is_asked_for() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw >/dev/null 2>&1
+         knock_spad invite plain 2>/run/plain >/run/line
+         knock_spad invite drawn --qr 2>/run/drawn >>/run/line
+         script -qec \"$PROGRAM invite seen 2>/run/seen\" /dev/null >/run/typed
+         grep -c '^knock-spa-invite-v1 ' /run/line
+         for file in plain drawn seen; do grep -c █ /run/$file || :; done",
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    let counts: Vec<usize> = said.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(counts[..2], [2, 0]);
+    assert!(counts[2..].iter().all(|lines| (20..40).contains(lines)), "{said}");
 }
 
 #[test]
