@@ -128,7 +128,7 @@ fn a_file_that_cannot_be_used_is_told_and_stops_nobody() {
     let invitation = server.invite("laptop", &["--door", "ssh"]);
     server.write("state/invitations.d/broken.toml", "key = 1\ncolour = 'red'\n", 0o600);
     let run = server.command(&["check"]).ended_with(1);
-    run.said("broken.toml:2: colour: unknown key").said("2 errors");
+    run.said("broken.toml:2: error: colour: unknown key").said("3 errors");
     server.start();
     server.await_log("invitation-unusable");
     send(&world, &packet(&invitation, &device()));

@@ -61,7 +61,7 @@ impl Admit {
                 Awaited::Enrolment(other) if other.invitation == *invitation.key() => Some(other.key),
                 Awaited::Enrolment(_)
                 | Awaited::Opening(_)
-                | Awaited::Closing(_)
+                | Awaited::Closing(..)
                 | Awaited::Run(_)
                 | Awaited::StrikeOut(..)
                 | Awaited::Nothing => None,
