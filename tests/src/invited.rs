@@ -34,7 +34,6 @@ impl Server<'_> {
 }
 
 /// Asks to enrol this device's key by an invitation.
-#[must_use]
 pub fn request(invitation: &InvitationLine, device: &ClientSecret) -> Request {
     Request::Enrol(Enrol::new(device, &invitation.server.key, &invitation.secret.public()))
 }
