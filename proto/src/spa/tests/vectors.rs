@@ -255,7 +255,8 @@ fn the_specification_shows_the_same_packet() {
         assert!(name == "signed" || name == "sealed" || text.contains(value), "{name}");
     }
     let (_, vector) = enrolment();
-    for name in ["invitation_seed", "invitation_key", "client_seed", "client_key", "request_bytes", "sha256"] {
+    for name in ["invitation_seed", "invitation_key", "client_seed", "client_key", "request_bytes", "sha256"]
+    {
         assert!(text.contains(vector.get(name).and_then(Value::as_str).unwrap()), "{name} of the enrolment");
     }
 }
