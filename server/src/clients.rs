@@ -15,12 +15,12 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::comment::Comment;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::clients::policy::{Policy, Written};
+use crate::clients::policy::Policy;
 use crate::config::ConfigError;
 use crate::config::remark::{Faults, Remark};
 use crate::files::{self, Doing, FileError};
 
-pub use crate::clients::policy::span_of;
+pub use crate::clients::policy::{read_client, span_of, text_of};
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.
 pub const MAX_FILE_LEN: u64 = 16 * 1024;
@@ -87,7 +87,7 @@ pub fn add(directory: &Path, client: &Client, comment: &Comment) -> Result<(), N
     if let Some(owner) = roster.owner(&client.key) {
         return Err(NotEnrolled::KeyTaken(owner.name.clone()));
     }
-    let text = Written { client, comment }.to_string();
+    let text = text_of(client, comment);
     match files::create(&path_of(directory, &client.name), text.as_bytes()) {
         Err(FileError::Exists(_)) => Err(NotEnrolled::NameTaken(client.name.clone())),
         written => Ok(written?),

