@@ -113,11 +113,11 @@ pub fn text_of(client: &Client, comment: &Comment) -> String {
 
 /// A client's file, to be written. Every value is of an alphabet that needs no quoting.
 #[derive(Debug)]
-struct Written<'a> {
+pub(super) struct Written<'a> {
     /// The client.
-    client: &'a Client,
+    pub(super) client: &'a Client,
     /// What to write after its key.
-    comment: &'a Comment,
+    pub(super) comment: &'a Comment,
 }
 
 impl fmt::Display for Written<'_> {
