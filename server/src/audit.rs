@@ -58,6 +58,9 @@ fn write(event: &Event) {
         Event::Closed { door, address, by, cause } => {
             tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
         }
+        Event::Enrolled { name, key, from } => {
+            tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
+        }
         Event::Shortened { door, address, by, left } => {
             tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
         }

@@ -9,6 +9,7 @@ mod clients;
 mod cutting;
 mod desk;
 mod doing;
+mod enrolling;
 mod jobs;
 mod listening;
 mod numbers;

@@ -13,6 +13,7 @@ pub mod admit;
 mod cases;
 pub mod client;
 pub mod command;
+pub mod invitation;
 pub mod knockd;
 pub mod pace;
 pub mod rules;

@@ -2,7 +2,7 @@
 
 mod add;
 mod list;
-mod telling;
+pub(super) mod telling;
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use knock_spa_engine::client::ClientName;
-use knock_spad::clients::{read_client, text_of};
+use knock_spad::clients::{client_in, text_of};
 use libfuzzer_sys::fuzz_target;
 
 /// What no mutation finds.
@@ -22,10 +22,10 @@ fuzz_target!(|input: &[u8]| {
 
 fn check(text: &str) {
     let (file, name): (_, ClientName) = (Path::new("f"), "alice".parse().unwrap());
-    match read_client(file, &name, text) {
+    match client_in(file, &name, text) {
         Ok(client) => {
             let written = text_of(&client, &"a@b".parse().unwrap());
-            assert_eq!(read_client(file, &name, &written).unwrap(), client, "{written}");
+            assert_eq!(client_in(file, &name, &written).unwrap(), client, "{written}");
         }
         Err(faults) => assert!(faults.iter().all(|fault| fault.line.is_some())),
     }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod cutting;
+mod enrolling;
 mod knockd_doors;
 mod knocking;
 mod lease;

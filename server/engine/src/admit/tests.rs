@@ -9,6 +9,7 @@ mod chaos;
 mod closing;
 mod commands;
 mod crashes;
+mod enrolling;
 mod journal;
 mod lies;
 mod opening;

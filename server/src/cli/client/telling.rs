@@ -10,7 +10,7 @@ use crate::control::{self, AskError};
 
 /// What becomes of the client's connections, where what it had open ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Connections {
+pub(in crate::cli) enum Connections {
     LiveOn,
     Cut,
 }
@@ -23,7 +23,7 @@ impl Connections {
 }
 
 /// Lets a daemon that runs know that the file of this client has changed, and sees that it went by it.
-pub(super) fn tell_changed(
+pub(in crate::cli) fn tell_changed(
     paths: &Paths,
     client: &ClientName,
     connections: Connections,
