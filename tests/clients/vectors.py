@@ -86,39 +86,42 @@ def verifies(key, message, signature):
 
 
 def opened(datagram, secret, clients):
-    """Where a packet ends that only the checks without a clock, a memory or a policy see; or its request."""
+    """Whose it is, and where it ends before the checks that need a clock, a memory or a policy; or its request."""
     server_key = crypto_scalarmult_base(secret)
     if len(datagram) != 320:
-        return 0, "wrong-length"
+        return None, 0, "wrong-length"
     envelope_key = hmac.digest(b"knock-spa/1 envelope", server_key, "sha256")
     try:
         content = crypto_aead_xchacha20poly1305_ietf_decrypt(datagram[24:], b"", datagram[:24], envelope_key)
     except CryptoError:
-        return 1, "junk"
+        return None, 1, "junk"
     t, enc, sealed = content[:8], content[8:40], content[40:]
     try:
         dh = crypto_scalarmult(secret, enc)  # It refuses a result of zero.
         key, base_nonce = knock_spa.seal_key(dh, enc, server_key, b"knock-spa/1 seal" + t)
         plain = ChaCha20Poly1305(key).decrypt(base_nonce, sealed, b"")
     except (InvalidTag, CryptoError, RuntimeError):
-        return 5, "unsealable"
+        return None, 5, "unsealable"
     client, signature, request = plain[:32], plain[32:96], plain[96:]
     if client not in clients:
-        return 6, "unknown-client"
+        return client, 6, "unknown-client"
     if not verifies(client, b"knock-spa/1 sign" + server_key + t + request, signature):
-        return 8, "forged"
-    return (None, request) if is_well_formed(request) else (9, "malformed")
+        return client, 8, "forged"
+    return (client, None, request) if is_well_formed(request) else (client, 9, "malformed")
 
 
 class Server:
-    """What a server keeps of its one client."""
+    """What a server keeps: clients with one policy, and an invitation or none."""
 
-    def __init__(self, policy):
-        self.policy, self.mark, self.seen, self.taken = policy, 0, set(), []
-        self.secret, self.client = field(PACKET, "server_secret"), field(PACKET, "client_key")
+    def __init__(self, history):
+        self.policy, self.marks, self.seen, self.taken = history["client"], {}, set(), {}
+        self.secret, self.clients = field(PACKET, "server_secret"), [field(PACKET, "client_key")]
+        self.invitation = field(VECTORS["enrolment"], "invitation_key") if "invitation" in history else None
+        self.expires, self.used_by = int(history["packets"][0]["at"]) + 3600 * 10**9, None
 
     def take(self, datagram, now, source):
-        stage, read = opened(datagram, self.secret, [self.client])
+        askers = self.clients + [self.invitation] * (self.invitation is not None and now < self.expires)
+        asker, stage, read = opened(datagram, self.secret, askers)
         if stage is not None and stage < 2:
             return read
         key = hmac.digest(b"knock-spa/1 envelope", crypto_scalarmult_base(self.secret), "sha256")
@@ -131,23 +134,37 @@ class Server:
         self.seen.add(datagram[-16:])
         if stage in (5, 6):
             return read
-        if t <= self.mark:
+        if t <= self.marks.get(asker, 0):
             return "replayed"
         if stage == 8:
             return read
-        self.mark = t
+        self.marks[asker] = t
         if stage == 9:
             return read
         # One comes back every so often; the vectors leave enough time, or none.
-        self.taken = [at for at in self.taken if now - at < 60 * 10**9 / self.policy["per_minute"]]
-        if len(self.taken) >= self.policy["burst"]:
+        taken = [at for at in self.taken.get(asker, []) if now - at < 60 * 10**9 / self.policy["per_minute"]]
+        if len(taken) >= self.policy["burst"]:
             return "too-often"
-        self.taken.append(now)
+        self.taken[asker] = [*taken, now]
+        if (asker == self.invitation) != (read[0] == 3):
+            return "unauthorised"
+        if read[0] == 3:
+            return self.enrol(read)
         return "accepted" if self.grants(read, source) else "unauthorised"
 
+    def enrol(self, request):
+        key = request[6:38]
+        if not is_proven(request, self.invitation, crypto_scalarmult_base(self.secret)):
+            return "forged"
+        if self.used_by == key:
+            return "already-enrolled"
+        if self.used_by or key in (*self.clients, self.invitation):
+            return "taken"
+        self.used_by = key
+        self.clients.append(key)
+        return "accepted"
+
     def grants(self, request, source):
-        if request[0] == 3:
-            return False
         named = {name for service in services_of(request) for name in DOORS if service in (name, DOORS[name])}
         known = all(service in DOORS or service in DOORS.values() for service in services_of(request))
         stated, sender, mode = addresses_of(request), request[1], self.policy["address"]
@@ -216,7 +233,7 @@ def check_packet(vector, signer):
                             field(vector, "ephemeral"), field(vector, "nonce"))
     assert made == field(vector, "packet")
     read = opened(made, field(vector, "server_secret"), [bytes(signer.verify_key)])
-    assert read == (None, request), read
+    assert read == (bytes(signer.verify_key), None, request), read
 
 
 def check_enrolment(vector):
@@ -225,7 +242,7 @@ def check_enrolment(vector):
     check_packet(vector, invitation)
     key = bytes(invitation.verify_key)
     for refused in [vector, *vector["unproven"]]:
-        stage, request = opened(field(refused, "packet"), field(vector, "server_secret"), [key])
+        _, stage, request = opened(field(refused, "packet"), field(vector, "server_secret"), [key])
         assert stage is None, refused["why"]
         proof = is_proven(request, key, field(vector, "server_key"))
         assert proof == (refused is vector), refused.get("why")
@@ -242,7 +259,7 @@ def check_line(vector):
 
 
 def check_history(history):
-    server = Server(history["client"])
+    server = Server(history)
     for number, packet in enumerate(history["packets"]):
         outcome = server.take(field(packet, "packet"), int(packet["at"]), ipaddress.ip_address(packet["from"]))
         assert outcome == packet["outcome"], (history["why"], number, outcome)
@@ -257,7 +274,7 @@ def main():
         assert is_well_formed(field(vector, "bytes")), vector
     for vector in VECTORS["refused"]:
         read = opened(field(vector, "packet"), field(PACKET, "server_secret"), [bytes(client.verify_key)])
-        assert read == (vector["stage"], vector["refusal"]), (vector["why"], read)
+        assert read[1:] == (vector["stage"], vector["refusal"]), (vector["why"], read)
     for vector in VECTORS["lines"]:
         check_line(vector)
     for vector in VECTORS["bad_lines"]:

@@ -13,6 +13,7 @@ use knock_spa_engine::admit::record::Record;
 
 use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::client::{Client, Rate};
+use knock_spa_engine::invitation::Invitation;
 use knock_spa_engine::rules::Rules;
 
 use knock_spa_engine::watch::{Orders, Watch};
@@ -30,6 +31,7 @@ use serde_json::Value;
 const DOORS: &str = "[door.ssh]\nports = ['tcp/22']\n[door.web]\nports = ['tcp/8080']\n";
 const OWN: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 const SPA_PORT: u16 = 62201;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a packet came to, by its name in the vectors.
 const ACCEPTED: &str = "accepted";
@@ -43,13 +45,20 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(vectors: &Value, policy: &Value, begin: UnixTime) -> Self {
+    fn new(vectors: &Value, told: &Value, begin: UnixTime) -> Self {
         let secret =
             || ServerSecret::from_bytes(bytes(&vectors["packet"]["server_secret"]).try_into().unwrap());
         let settings = Config::parse(Path::new("f"), DOORS, 0o600).unwrap().settings;
         let server = secret().public();
-        let client = client(&vectors["packet"]["client_seed"], policy);
-        let rules = Rules::new(settings.doors, vec![client], vec![server], settings.window).unwrap();
+        let client = |name, seed| client(name, seed, &told["client"]);
+        let invitations = told["invitation"].as_str().map(|name| Invitation {
+            client: client(name, &vectors["enrolment"]["invitation_seed"]),
+            expires: stamp(&told["packets"][0]["at"]).saturating_add(HOUR),
+            used_by: None,
+        });
+        let clients = vec![client("alice", &vectors["packet"]["client_seed"])];
+        let rules = Rules::new(settings.doors, clients, vec![server], settings.window).unwrap();
+        let rules = rules.with_invitations(invitations.into_iter().collect());
         let own: BTreeSet<_> = OWN.iter().map(|ip| address(ip)).collect();
         let mut history = History::default();
         history.push(Record::Key(server));
@@ -85,8 +94,14 @@ impl Scene {
             }
         }
         while let Some(effect) = self.admit.poll_effect() {
-            if let Effect::Record(ticket, _) = effect {
-                self.admit.handle_outcome(Outcome::Recorded(ticket, Ok(())), now);
+            match effect {
+                Effect::Record(ticket, _) => {
+                    self.admit.handle_outcome(Outcome::Recorded(ticket, Ok(())), now);
+                }
+                Effect::Enrol(ticket, _) => {
+                    self.admit.handle_outcome(Outcome::Enrolled(ticket, Ok(())), now);
+                }
+                _ => {}
             }
         }
         let mut came_to: Vec<_> = self.refused();
@@ -122,8 +137,8 @@ fn stamp(value: &Value) -> UnixTime {
     UnixTime::from_nanos(text(value).parse().unwrap())
 }
 
-/// The client with this seed and policy, out of a file.
-fn client(seed: &Value, policy: &Value) -> Client {
+/// The client of this name, seed and policy, out of a file.
+fn client(name: &str, seed: &Value, policy: &Value) -> Client {
     let key = ClientSecret::from_seed(bytes(seed).try_into().unwrap()).public();
     let line = ClientLine { key, comment: Comment::default() };
     let from = if policy["from"].is_null() { String::new() } else { format!("from = {}\n", policy["from"]) };
@@ -132,7 +147,7 @@ fn client(seed: &Value, policy: &Value) -> Client {
         policy["services"], policy["address"]
     );
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("alice.toml");
+    let path = directory.path().join(format!("{name}.toml"));
     fs::write(&path, file).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let mut client = Roster::load(directory.path()).unwrap().clients.remove(0);
@@ -166,14 +181,16 @@ fn every_packet_comes_to_what_the_vectors_say() {
     for history in vectors["histories"].as_array().unwrap() {
         let packets = history["packets"].as_array().unwrap();
         let begin = packets.iter().map(|packet| stamp(&packet["at"])).min().unwrap();
-        let mut scene = Scene::new(&vectors, &history["client"], begin);
+        let mut scene = Scene::new(&vectors, history, begin);
         for (number, packet) in packets.iter().enumerate() {
             assert_eq!(scene.take(packet), text(&packet["outcome"]), "{}: packet {number}", history["why"]);
             seen.insert(text(&packet["outcome"]).to_owned());
         }
     }
     // What the refusals beside the histories do not have, for it needs a clock, a memory or a policy.
-    for outcome in [ACCEPTED, "stale", "duplicate", "replayed", "too-often", "unauthorised"] {
+    for outcome in
+        [ACCEPTED, "stale", "duplicate", "replayed", "too-often", "unauthorised", "taken", "already-enrolled"]
+    {
         assert!(seen.contains(outcome), "no packet is {outcome}");
     }
 }

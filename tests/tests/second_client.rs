@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use knock_spa_keys::client::{ClientSecret, ClientSecretLine};
+use knock_spa_keys::comment::Comment;
+use knock_spa_tests::invited::{device, listed};
 use knock_spa_tests::lab::{Answer, Echo, PATIENCE, World, until};
 use knock_spa_tests::laptop::Laptop;
 use knock_spa_tests::programs::Run;
@@ -80,4 +83,40 @@ fn what_it_may_not_open_stays_shut() {
     Run::of(&world.laptop, &mut second_client(&laptop, &words), "").ended_with(0);
     until(PATIENCE, "the packet to be refused", || server.refused("unauthorised") == 1);
     assert!(server.openings().is_empty());
+}
+
+#[test]
+fn it_enrols_by_an_invitation_once_and_its_key_opens_the_door() {
+    let world = World::new();
+    let _service = Echo::tcp(&world.server, 22);
+    let server = Server::running(&world.server, DEFAULT);
+    let laptop = Laptop::new(&world.laptop, &world.server);
+    let paths = ["key", "other-key", "invitation", "server"].map(|name| laptop.path(name));
+    let [key, other_key, invitation, line] = paths.each_ref().map(|path| path.to_str().unwrap());
+    let devices = [device(), device()];
+    for (path, secret) in [key, other_key].into_iter().zip(&devices) {
+        let secret = ClientSecret::from_seed(*secret.expose());
+        fs::write(path, &*ClientSecretLine { secret, comment: Comment::default() }.to_text()).unwrap();
+    }
+    let invited = server.invite("laptop", &["--door", "ssh"]);
+    fs::write(invitation, &*invited.to_text()).unwrap();
+    let enrol = |key| {
+        drop(
+            Run::of(&world.laptop, &mut second_client(&laptop, &["enrol", key, invitation]), "")
+                .ended_with(0),
+        )
+    };
+    enrol(key);
+    until(PATIENCE, "the client to be enrolled", || server.status().counters.accepted == 1);
+    enrol(key);
+    until(PATIENCE, "the same key to change nothing", || server.refused("already-enrolled") == 1);
+    enrol(other_key);
+    until(PATIENCE, "another key to be refused", || server.refused("taken") == 1);
+    assert_eq!(server.enrolled(), [listed("laptop", &devices[0].public())]);
+
+    fs::write(line, server.line().to_string()).unwrap();
+    Run::of(&world.laptop, &mut second_client(&laptop, &["open", key, line, "ssh"]), "").ended_with(0);
+    until(PATIENCE, "the packet to be accepted", || server.status().counters.accepted == 2);
+    assert!(server.openings().iter().all(|opening| opening.by == "laptop"));
+    assert!(!server.openings().is_empty());
 }
