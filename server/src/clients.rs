@@ -23,7 +23,7 @@ use crate::config::remark::{Faults, Remark};
 use crate::files::{self, Doing, FileError};
 
 pub use crate::clients::invitations::Invitations;
-pub use crate::clients::policy::span_of;
+pub use crate::clients::policy::{client_in, span_of, text_of};
 pub use crate::clients::survey::Survey;
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.

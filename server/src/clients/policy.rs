@@ -114,6 +114,20 @@ fn is_ever_valid(start: &Given<NotBefore>, end: &Given<NotAfter>, reader: &mut R
     }
 }
 
+/// The client `name` of a file's text.
+///
+/// # Errors
+/// All faults in it.
+pub fn client_in(file: &Path, name: &ClientName, text: &str) -> Result<Client, Faults> {
+    parse(file, name, text).map(|policy| policy.client)
+}
+
+/// The text of a client's file. `comment` stands after its key.
+#[must_use]
+pub fn text_of(client: &Client, comment: &Comment) -> String {
+    Written { client, comment }.to_string()
+}
+
 /// A client's file, to be written. Every value is of an alphabet that needs no quoting.
 #[derive(Debug)]
 pub(super) struct Written<'a> {

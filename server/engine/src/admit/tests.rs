@@ -32,6 +32,7 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::request::Close;
 
 use super::*;
+use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};
 use crate::rules::{Action, Door, Lease};
