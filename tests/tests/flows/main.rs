@@ -8,7 +8,6 @@ mod mending;
 mod opening;
 mod refusals;
 mod reload;
-mod replay;
 mod service;
 mod silence;
 mod state;
