@@ -26,7 +26,7 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
-use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
@@ -154,6 +154,12 @@ impl Admit {
             Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
             Request::Enrol(_) => Err(refused(Refusal::Unauthorised)),
         }
+    }
+
+    /// Takes note of what the listener says that it has dropped by itself, all told.
+    pub fn handle_dropped(&mut self, dropped: &Tally, now: Now) {
+        let events = self.refusals.note_dropped(dropped, now.boot);
+        self.effects.extend(events.into_iter().map(Effect::Say));
     }
 
     fn mark(&self, client: &ClientKey) -> UnixTime {
