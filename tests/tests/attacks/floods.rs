@@ -150,14 +150,11 @@ fn an_honest_packet_keeps_its_place_while_a_prefix_holds_more() {
         let v6: Vec<_> = (0..280).map(|_| insider(&key)).collect();
         let listener = scene.server.listener();
         kill_process(listener, Signal::STOP).unwrap();
-        for (number, packet) in (0..).zip(&flood) {
+        for (number, packet) in (0..=255).zip(&flood) {
             if number == 60 {
                 scene.send_from_laptop(&honest);
             }
             scene.spoof(Ipv4Addr::new(203, 0, 113, number), packet);
-            if number == 255 {
-                break;
-            }
         }
         for packet in &v6 {
             scene.spoof("2001:db8:66::1".parse::<IpAddr>().unwrap(), packet);

@@ -13,9 +13,15 @@ use std::time::Duration;
 
 use crate::scene::{attack, attack_on, sender, stated};
 
-/// One that mallory may open, and two that it may not, of which one has a port of the first's kind.
-const DOORS: &str = "[door.ssh]\nports = ['tcp/22', 'tcp/1001-1007', 'udp/1001-1008']\nmax-open = '1h'\n\
-    [door.web]\nports = ['tcp/8080']\n[door.admin]\nports = ['tcp/9000']\n";
+/// One of sixteen ports that mallory may open, and two that it may not.
+fn doors() -> String {
+    let ports: Vec<_> = (1001..1016).map(|port| format!(", 'udp/{port}'")).collect();
+    format!(
+        "[door.ssh]\nports = ['tcp/22'{}]\nmax-open = '1h'\n[door.web]\nports = ['tcp/8080']\n\
+         [door.admin]\nports = ['tcp/9000']\n",
+        ports.concat()
+    )
+}
 
 /// What one client may have open: `docs/knock-spad.toml.5.md`.
 const ROOM: u64 = 1024;
@@ -33,7 +39,7 @@ fn everything_for(number: u16) -> Request {
 /// rights have, for as long as its door says, up to its share of the room; and everybody else gets in.
 #[test]
 fn a_client_that_asks_for_everything_gets_its_rights_and_its_share() {
-    attack_on(DOORS, &["--door", "ssh"], |scene| {
+    attack_on(&doors(), &["--door", "ssh"], |scene| {
         let mallory = Laptop::new(&scene.world.stranger, &scene.world.server);
         scene.server.enrol(&mallory, "mallory", &["--door", "ssh", "--rate", "6000/min"]);
         let ask = |request: &Request| {
@@ -70,7 +76,7 @@ fn a_client_that_asks_for_everything_gets_its_rights_and_its_share() {
 /// client's, whatever time it bears.
 #[test]
 fn nobody_speaks_for_another_client_or_uses_up_its_turns() {
-    attack_on(DOORS, &["--door", "ssh", "--rate", "1/min"], |scene| {
+    attack_on(&doors(), &["--door", "ssh", "--rate", "1/min"], |scene| {
         let (key, mallory) = (scene.key(), ClientSecret::from_seed([66; 32]));
         let bob = Laptop::new(&scene.world.stranger, &scene.world.server);
         scene.server.enrol(&bob, "bob", &["--door", "web"]);
