@@ -309,11 +309,7 @@ impl Admit {
         }
         self.journal_failed = result.is_err();
         match self.awaited.remove(&ticket) {
-            Some(Awaited::Opening(begun)) => {
-                for begun in begun {
-                    self.move_open(begun, result, now);
-                }
-            }
+            Some(Awaited::Opening(begun)) => self.move_all(begun, result, now),
             Some(Awaited::Closing(opening)) => self.release(opening),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
@@ -321,22 +317,39 @@ impl Admit {
         }
     }
 
+    /// Moves all that was asked for at once. Where some of it does not move, that is one refusal, and no request that
+    /// was accepted.
+    fn move_all(&mut self, begun: Vec<Begun>, recorded: Result<(), Unwritten>, now: Now) {
+        let mut refused = None;
+        for begun in begun {
+            refused = self.move_open(begun, recorded, now).or(refused);
+        }
+        if let Some((address, client)) = refused {
+            self.accepted = self.accepted.saturating_sub(u64::from(client.is_some()));
+            self.refuse(Refusal::Unrecorded, address, client, now);
+        }
+    }
+
     /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
     /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
-    /// lasts no longer than it was to.
-    fn move_open(&mut self, begun: Begun, recorded: Result<(), Unwritten>, now: Now) {
-        let Some(opening) = self.openings.get(begun.id).cloned() else { return };
+    /// lasts no longer than it was to: for whom, and which client asked, is returned then.
+    fn move_open(
+        &mut self,
+        begun: Begun,
+        recorded: Result<(), Unwritten>,
+        now: Now,
+    ) -> Option<(Address, Option<String>)> {
+        let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
             Means::Guard => {
                 self.openings.put_in_force(begun.id, begun.term);
                 self.set_elements(opening.elements(), now.boot);
             }
             Means::Commands { .. } if recorded.is_err() => {
-                self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
                     drop(self.end_one(begun.id, Cause::Unrecorded));
                 }
-                return;
+                return Some((opening.address, opening.origin.client()));
             }
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
@@ -354,6 +367,7 @@ impl Admit {
             address: opening.address,
             extended: begun.extended,
         }));
+        None
     }
 
     /// Gives the guard's elements the end that the openings in force need.
