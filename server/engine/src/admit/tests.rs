@@ -5,6 +5,7 @@ mod world;
 
 mod bounds;
 mod chaos;
+mod clocks;
 mod closing;
 mod commands;
 mod crashes;
