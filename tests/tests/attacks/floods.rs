@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use knock_spa_keys::client::ClientSecret;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::refusal::Refusal;
-use knock_spa_proto::spa::PACKET_LEN;
+use knock_spa_proto::spa::request::Addresses;
+use knock_spa_proto::spa::{PACKET_LEN, seal};
 use knock_spa_tests::attacker::{Content, Plain, noise};
 use knock_spa_tests::lab::{PATIENCE, until};
-use knock_spa_tests::laptop::{Laptop, ago, now};
+use knock_spa_tests::laptop::{ago, now, open, random};
 use rustix::process::{Signal, kill_process};
 
 use crate::scene::{SHORT, Scene, WINDOW, attack, attack_on, sender, stated};
@@ -173,14 +175,7 @@ fn an_honest_packet_keeps_its_place_while_a_prefix_holds_more() {
 fn every_stage_counts_what_it_drops_and_says_so_once() {
     attack_on("[door.ssh]\nports = ['tcp/22']\n", &["--door", "ssh", "--rate", "1/min"], |scene| {
         let (key, alice) = (scene.key(), scene.alice.secret());
-        let bob = Laptop::new(&scene.world.stranger, &scene.world.server);
-        let web = || {
-            knock_spa_tests::laptop::open(
-                "web",
-                knock_spa_proto::spa::request::Addresses::NONE.with_sender(),
-                0,
-            )
-        };
+        let web = open("web", Addresses::NONE.with_sender(), 0);
         let signed = |request: [u8; 128]| {
             let stamp = now();
             Plain::signed(&alice, &key, stamp, request).seal(&key, stamp).packet(&key)
@@ -191,18 +186,19 @@ fn every_stage_counts_what_it_drops_and_says_so_once() {
             plain.seal(&key, stamp).packet(&key)
         };
         let (old, used) = (scene.packet_at(ago(WINDOW / 2), &sender()), scene.packet(&sender()));
-        bob.line();
         assert_eq!(scene.judge(&used), None);
         let rows: [(Refusal, &dyn Fn() -> [u8; PACKET_LEN]); 10] = [
             (Refusal::Junk, &noise),
             (Refusal::Stale, &|| scene.packet_at(ago(WINDOW * 2), &sender())),
             (Refusal::Duplicate, &|| used),
             (Refusal::Unsealable, &|| insider(&key)),
-            (Refusal::UnknownClient, &|| bob.seal(&key, now(), &sender())),
+            (Refusal::UnknownClient, &|| {
+                seal(&key, &ClientSecret::from_seed([8; 32]), now(), &sender(), random())
+            }),
             (Refusal::Replayed, &|| Content::of(&key, &old).unwrap().packet(&key)),
             (Refusal::Forged, &forged),
             (Refusal::Malformed, &|| signed([0; 128])),
-            (Refusal::Unauthorised, &|| scene.packet(&web())),
+            (Refusal::Unauthorised, &|| scene.packet(&web)),
             (Refusal::TooOften, &|| scene.packet(&sender())),
         ];
         for (refusal, packet) in rows {

@@ -7,12 +7,12 @@
 //! The server's clock cannot be stepped in a namespace. What a step of it brings is tested in virtual time, in
 //! `server/engine/src/admit/tests/clocks.rs`.
 
-//mod disk;
+mod disk;
 mod encodings;
 mod floods;
 mod insiders;
-//mod linking;
+mod linking;
 mod on_the_path;
 mod replays;
 mod scene;
-//mod silence;
+mod silence;
