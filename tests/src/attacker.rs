@@ -198,9 +198,26 @@ impl Spoofer {
     /// # Panics
     /// Where it cannot be sent.
     pub fn send(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        let packet = datagram(from, to, payload);
+        self.send_packet(to, &datagram(from, to, payload));
+    }
+
+    /// The same over IPv6, behind an extension header where a filter of the kernel cannot look.
+    ///
+    /// # Panics
+    /// Where it cannot be sent.
+    pub fn send_behind_options(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+        let mut packet = datagram(from, to, payload);
+        // Options for every hop (RFC 8200 section 4.3), which are padding; UDP follows.
+        packet.splice(40..40, [17, 0, 1, 4, 0, 0, 0, 0]);
+        let len = u16::try_from(packet.len() - 40).expect("a short packet");
+        packet[4..6].copy_from_slice(&len.to_be_bytes());
+        packet[6] = 0;
+        self.send_packet(to, &packet);
+    }
+
+    fn send_packet(&self, to: SocketAddr, packet: &[u8]) {
         let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        let sent = socket.send_to(&packet, &SocketAddr::new(to.ip(), 0).into()).expect("sending a packet");
+        let sent = socket.send_to(packet, &SocketAddr::new(to.ip(), 0).into()).expect("sending a packet");
         assert_eq!(sent, packet.len());
     }
 }

@@ -101,7 +101,7 @@ impl Reading {
         self.survey.unusable.insert(name.clone());
     }
 
-    fn policy(&mut self, path: &Path, mode: u32, Policy { client, key_line }: Policy) {
+    fn policy(&mut self, path: &Path, mode: u32, Policy { client, key_line, .. }: Policy) {
         if mode & 0o022 != 0 {
             let what = "others than its owner can write this file, and so let themselves in".into();
             let hint = Some(format!("chmod 600 {}", path.display()));

@@ -1,7 +1,7 @@
 //! Floods: by strangers, by whoever has captured packets, by insiders; from one address, from many, and from the
 //! victim's own. Whatever comes, who is honest gets in.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -212,8 +212,15 @@ fn every_stage_counts_what_it_drops_and_says_so_once() {
                 assert_eq!(*count, before.refused[name] + more, "{name} after three of {refusal}");
             }
         }
+        // Packets of another length get past the kernel's filter only where that cannot look.
+        let from = SocketAddr::new(scene.world.stranger.v6.into(), 4711);
+        for len in [0, 94, PACKET_LEN + 1] {
+            scene.expect(&[]);
+            scene.spoofer.send_behind_options(from, scene.port(from.ip()), &vec![7; len]);
+        }
+        assert_eq!(scene.settle().refused["wrong-length"], 3);
         let log = scene.server.log();
-        for (refusal, _) in rows {
+        for refusal in rows.map(|(refusal, _)| refusal).into_iter().chain([Refusal::WrongLength]) {
             let line = format!("event=\"refused\" reason={refusal} ");
             assert!(log.contains(&line), "nothing of {refusal} in\n{log}");
         }

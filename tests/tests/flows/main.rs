@@ -7,6 +7,7 @@ mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod policy;
 mod refusals;
 mod reload;
 mod service;
