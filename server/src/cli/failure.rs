@@ -145,10 +145,17 @@ impl From<JournalError> for Failure {
             JournalError::System { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Exit::Permission
             }
-            JournalError::NotAJournal(_) | JournalError::TooLong(_) => Exit::Data,
+            JournalError::NotAJournal(_) | JournalError::TooLong(_) | JournalError::NotAFile(_) => Exit::Data,
+            JournalError::Exposed(_) => Exit::Permission,
             JournalError::System { .. } => Exit::Io,
         };
-        Self::new(exit, error)
+        let hint = if let JournalError::Exposed(directory) = &error {
+            Some(format!("chown root {0} && chmod go-w {0}", directory.display()))
+        } else {
+            None
+        };
+        let failure = Self::new(exit, error);
+        if let Some(hint) = hint { failure.hint(hint) } else { failure }
     }
 }
 

@@ -11,7 +11,6 @@ mod opening;
 mod policy;
 mod refusals;
 mod reload;
-mod replay;
 mod service;
 mod silence;
 mod state;
