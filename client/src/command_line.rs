@@ -15,6 +15,8 @@ use crate::io::{disk, terminal};
 use crate::knock;
 use crate::listing;
 use crate::open;
+use crate::passphrase;
+use crate::passphrase::source::Source;
 use crate::services::{self, Database};
 
 /// Opens ports of servers that show none, with one packet.
@@ -24,6 +26,9 @@ struct CommandLine {
     /// Where this device's key and the known hosts are [default: ~/.config/knock-spa]
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
+    /// Reads the passphrase of this device's key from this descriptor, one on each line, instead of asking
+    #[arg(long, global = true, value_name = "N")]
+    passphrase_fd: Option<u16>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -47,6 +52,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
         words: Vec<OsString>,
     },
+    /// Sets, changes or removes the passphrase of this device's key
+    Passphrase(passphrase::Options),
     /// Lists, shows and forgets hosts
     #[command(subcommand)]
     Hosts(listing::Verb),
@@ -82,7 +89,10 @@ fn tell(error: &clap::Error) -> ExitCode {
 
 fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
     let environment = Environment::read();
-    let home = || Home::locate(command_line.home, &environment);
+    let home = || {
+        let passphrases = Source::new(command_line.passphrase_fd)?;
+        Home::locate(command_line.home, &environment).map(|home| home.with_passphrases(passphrases))
+    };
     let done = match command_line.verb {
         Verb::Knock { words } => return Ok(knock::run(words.into_iter(), services)),
         Verb::Enroll(options) => {
@@ -92,6 +102,7 @@ fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
         }
         Verb::Open(options) => open::run(&options, &home()?, &services()),
         Verb::Close(options) => close::run(options, &home()?),
+        Verb::Passphrase(options) => passphrase::run(options, &home()?),
         Verb::Hosts(verb) => listing::run(verb, &home()?),
     };
     done.map(|()| ExitCode::SUCCESS)

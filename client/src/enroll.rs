@@ -1,6 +1,5 @@
 //! `knock-spa enroll`: this device's key, and the servers that it knows.
 
-use knock_spa_keys::client::{ClientLine, ClientSecretLine};
 use knock_spa_keys::comment::Comment;
 use knock_spa_keys::server::{ServerKey, ServerLine};
 use knock_spa_keys::text::Kind;
@@ -10,6 +9,7 @@ use crate::home::Home;
 use crate::hosts::{Added, Alias, Hosts};
 use crate::io::disk::Created;
 use crate::io::terminal;
+use crate::key_file::DeviceKey;
 use crate::render;
 
 /// What the command line says.
@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// What to call the host [default: the host part of its first endpoint]
     #[arg(long, value_name = "ALIAS")]
     host: Option<Alias>,
+    /// Keeps a new key under a passphrase, which it asks for
+    #[arg(long)]
+    passphrase: bool,
 }
 
 /// The word with which an invitation begins.
@@ -37,8 +40,8 @@ const QUESTION: &str = "paste a server line, or press Enter: ";
 pub(crate) fn run(options: Options, home: &Home, this_device: Comment) -> Result<(), Failure> {
     let given = options.line.join(" ");
     let given = if given.is_empty() { None } else { Some(parse(&given)?) };
-    let (key, created) = key(home, options.name, this_device)?;
-    terminal::print(ClientLine { key: key.secret.public(), comment: key.comment })?;
+    let (key, created) = key(home, options.name, options.passphrase, this_device)?;
+    terminal::print(key.public())?;
     if given.is_none() || created == Created::New {
         terminal::say(render::HAND_OVER);
     }
@@ -56,19 +59,29 @@ pub(crate) fn run(options: Options, home: &Home, this_device: Comment) -> Result
 fn key(
     home: &Home,
     name: Option<Comment>,
+    passphrase: bool,
     this_device: Comment,
-) -> Result<(ClientSecretLine, Created), Failure> {
+) -> Result<(DeviceKey, Created), Failure> {
     let (key, created) = match home.read_key()? {
-        Some(key) => (key, Created::Existed),
-        None => home.make_key(name.clone().unwrap_or(this_device))?,
+        Some(file) => (file.key, Created::Existed),
+        None => {
+            let passphrase = if passphrase { Some(home.passphrases().choose()?) } else { None };
+            home.make_key(name.clone().unwrap_or(this_device), passphrase.as_ref())?
+        }
     };
-    if let Some(name) = name.filter(|name| *name != key.comment) {
+    let public = key.public();
+    if let Some(name) = name.filter(|name| *name != public.comment) {
         return Err(Failure::new(Status::Usage, format!("cannot call this device's key {name}"))
-            .because(format!("it has a key already, called {}", render::or_nothing(&key.comment)))
+            .because(format!("it has a key already, called {}", render::or_nothing(&public.comment)))
             .hint("leave --name out; only the server's administrator's name for the device matters"));
     }
+    if passphrase && created == Created::Existed && !key.is_sealed() {
+        return Err(Failure::new(Status::Usage, "cannot make a key with a passphrase")
+            .because("this device has a key already, without one")
+            .hint("give that one a passphrase: knock-spa passphrase"));
+    }
     if created == Created::New {
-        terminal::say(render::new_key(key.secret.public()));
+        terminal::say(render::new_key(public.key));
     }
     Ok((key, created))
 }
@@ -90,7 +103,7 @@ fn parse(text: &str) -> Result<ServerLine, Failure> {
             .hint("send the server's administrator the line that `knock-spa enroll` prints; for\n  `knock-spad client add`, and ask for the server's line"));
     }
     text.parse().map_err(|why| match Kind::of_line(text) {
-        Some(Kind::ServerSecret | Kind::ClientSecret) => refusal
+        Some(Kind::ServerSecret | Kind::ClientSecret | Kind::ClientSealed) => refusal
             .because("it is a secret key")
             .hint("whoever sent it should replace that key; ask for the server's public line"),
         Some(Kind::Client) => refusal

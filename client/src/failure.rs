@@ -40,6 +40,8 @@ pub(crate) enum Status {
     CannotRun = 126,
     /// The command does not exist.
     NoCommand = 127,
+    /// The user gave up at a question.
+    Interrupted = 130,
 }
 
 impl Failure {

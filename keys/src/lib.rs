@@ -12,5 +12,6 @@ pub mod comment;
 pub mod endpoint;
 pub mod fingerprint;
 pub mod point;
+pub mod sealed;
 pub mod server;
 pub mod text;

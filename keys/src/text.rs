@@ -27,6 +27,8 @@ pub enum Kind {
     ServerSecret,
     /// A client's secret key.
     ClientSecret,
+    /// A client's secret key under a passphrase.
+    ClientSealed,
 }
 
 /// Why a text is not the line that was wanted.
@@ -85,7 +87,8 @@ const BLOB_LEN: usize = KEY_LEN + CHECKSUM_LEN;
 const TEXT_LEN: usize = BLOB_LEN / 3 * 4;
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Server, Self::Client, Self::ServerSecret, Self::ClientSecret];
+    const ALL: [Self; 5] =
+        [Self::Server, Self::Client, Self::ServerSecret, Self::ClientSecret, Self::ClientSealed];
 
     /// The kind of `line` by its first word, whatever the rest may be.
     #[must_use]
@@ -102,6 +105,7 @@ impl Kind {
             Self::Client => "knock-spa-client-v1",
             Self::ServerSecret => "knock-spa-server-secret-v1",
             Self::ClientSecret => "knock-spa-client-secret-v1",
+            Self::ClientSealed => "knock-spa-client-sealed-v1",
         }
     }
 }
@@ -114,15 +118,21 @@ impl fmt::Display for Kind {
 
 /// Takes a line apart and checks the key's checksum.
 pub(crate) fn parse(wanted: Kind, line: &str) -> Result<Parts<'_>, BadLine> {
+    let (key, rest) = split(wanted, line)?;
+    Ok(Parts { key: parse_blob(wanted, key)?, rest })
+}
+
+/// Takes a line apart into the words behind the first.
+pub(crate) fn split(wanted: Kind, line: &str) -> Result<(&str, Option<&str>), BadLine> {
     let mut words = line.splitn(3, ' ');
     let found = words.next().and_then(Kind::of_line).ok_or(BadLine::NotAKey { wanted })?;
     if found != wanted {
         return Err(BadLine::OtherKind { found, wanted });
     }
-    let key = parse_blob(wanted, words.next().ok_or(BadLine::Length)?)?;
+    let key = words.next().ok_or(BadLine::Length)?;
     match words.next() {
         Some(rest) if rest.is_empty() || rest.contains(' ') => Err(BadLine::Spacing),
-        rest => Ok(Parts { key, rest }),
+        rest => Ok((key, rest)),
     }
 }
 
