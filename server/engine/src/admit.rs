@@ -152,6 +152,7 @@ impl Admit {
         match request {
             Request::Open(open) => self.open(&client, &open, claim, now).map_err(refused),
             Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
+            Request::Enrol(_) => Err(refused(Refusal::Unauthorised)),
         }
     }
 
