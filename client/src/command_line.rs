@@ -98,7 +98,7 @@ fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Enroll(options) => {
             let host = environment::host_name();
             let device = enroll::device_name(environment.user.as_deref(), host.as_deref());
-            enroll::run(options, &home()?, device)
+            enroll::run(options, &home()?, &services(), device)
         }
         Verb::Open(options) => open::run(&options, &home()?, &services()),
         Verb::Close(options) => close::run(options, &home()?),

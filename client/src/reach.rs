@@ -12,7 +12,7 @@ use crate::io::net;
 use crate::plan::{Route, Routes};
 
 /// Which families to use, where not all.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct Families {
     /// Uses IPv4 alone
     #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]

@@ -13,6 +13,43 @@ use crate::plan::Probe;
 /// What to do with a device's public line.
 pub(crate) const HAND_OVER: &str = "this device's public line is for the server's administrator:\n  knock-spad client add NAME 'LINE' --door DOOR";
 
+/// What there is to say of an invitation that stands on the command line.
+pub(crate) const SEEN_BY_OTHERS: &str = "an invitation is a secret, and other users of this machine can see command lines: next time, run\n  `knock-spa enroll` without it, and paste it when asked";
+
+/// Why an invitation may have failed.
+pub(crate) const NOT_ENROLLED: &str = "a server says nothing, whatever the reason. Run this again with the same invitation, which does no harm;\n  if nothing changes, it may be used by another device, expired or revoked: ask for another one;\n  or this machine's clock is wrong, or packets do not get there: `knock-spad status` on the server tells";
+
+/// That this device asks to be enrolled.
+pub(crate) fn invited(name: &Comment) -> String {
+    format!("asking to be enrolled as {}", name.as_str())
+}
+
+/// That ports answered before they were asked for.
+pub(crate) fn unasked(services: &[String]) -> String {
+    format!(
+        "{} answered before anything was sent: the server does not shut it now, or this address has it open still",
+        services.join(",")
+    )
+}
+
+/// What to do where nothing shows what came of it.
+pub(crate) fn unseen(is_invited: bool, alias: &str) -> String {
+    if is_invited {
+        format!(
+            "nothing shows from here whether the invitation was taken: `knock-spad client list` on the server does, or\n  knock-spa open SERVICE {alias}"
+        )
+    } else {
+        format!(
+            "nothing shows from here whether it opened; to look at a port: knock-spa open SERVICE {alias} --probe PORT"
+        )
+    }
+}
+
+/// What to do with a host.
+pub(crate) fn next(alias: &str) -> String {
+    format!("  on the server, `knock-spad key show` shows the same; try: knock-spa open ssh {alias}")
+}
+
 /// A new key of this device.
 pub(crate) fn new_key(key: ClientKey) -> String {
     format!("made this device's key: {}", key.fingerprint())
@@ -25,10 +62,7 @@ pub(crate) fn or_nothing(comment: &Comment) -> &str {
 
 /// A host that was unknown.
 pub(crate) fn host_added(alias: &Alias, key: ServerKey) -> String {
-    format!(
-        "added {alias}: its key is {}\n  on the server, `knock-spad key show` shows the same; try: knock-spa open ssh {alias}",
-        key.fingerprint()
-    )
+    format!("added {alias}: its key is {}", key.fingerprint())
 }
 
 /// A host of which something changed.

@@ -67,6 +67,13 @@ pub(crate) async fn watch(
     Ok(watch.answers)
 }
 
+/// Whether every port answers within `wait` although nothing was sent.
+pub(crate) async fn answers_unasked(probes: &[Probe], wait: Duration) -> bool {
+    let mut watch = Watch::new(probes, Start::now());
+    watch.begin();
+    watch.until(wait).await
+}
+
 /// Connections on their way.
 struct Watch<'a> {
     start: Start,

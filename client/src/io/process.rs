@@ -1,9 +1,9 @@
 //! Other programs.
 
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Status};
 
@@ -11,6 +11,44 @@ use crate::failure::{Failure, Status};
 #[expect(clippy::disallowed_methods, reason = "this module exists to run the user's command")]
 pub(crate) fn become_command(program: &OsString, arguments: &[OsString]) -> Failure {
     let error = Command::new(program).args(arguments).exec();
+    cannot_run(program, &error)
+}
+
+fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
     let status = if error.kind() == io::ErrorKind::NotFound { Status::NoCommand } else { Status::CannotRun };
     Failure::new(status, format!("cannot run {}", program.display())).because(error)
+}
+
+/// What a program came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Its exit status; none where a signal ended it.
+    pub(crate) status: Option<i32>,
+    /// The beginning of what it printed.
+    pub(crate) output: String,
+}
+
+/// Runs a program that talks with the user, to its end. What it prints is shown on standard error as it comes, and at
+/// most `max` bytes of it are kept.
+#[expect(clippy::disallowed_methods, reason = "this module exists to run programs")]
+pub(crate) fn run_shown(program: &str, words: &[&str], max: usize) -> Result<Ended, Failure> {
+    let failure = |error: io::Error| cannot_run(OsStr::new(program), &error);
+    let mut child = Command::new(program).args(words).stdout(Stdio::piped()).spawn().map_err(failure)?;
+    let mut kept = Vec::new();
+    if let Some(mut output) = child.stdout.take() {
+        let mut buffer = [0; 4096];
+        loop {
+            let piece = match output.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => buffer.get(..read.map_err(failure)?).unwrap_or_default(),
+            };
+            if piece.is_empty() {
+                break;
+            }
+            io::stderr().write_all(piece).unwrap_or_default();
+            kept.extend(piece.iter().take(max.saturating_sub(kept.len())));
+        }
+    }
+    let status = child.wait().map_err(failure)?;
+    Ok(Ended { status: status.code(), output: String::from_utf8_lossy(&kept).into_owned() })
 }

@@ -40,6 +40,11 @@ impl Source {
         })
     }
 
+    /// Whether they are lines of standard input, which others read on.
+    pub(crate) const fn are_on_standard_input(&self) -> bool {
+        matches!(self, Self::Descriptor(Descriptor::Standard))
+    }
+
     /// What `unseal` makes of the right passphrase of `what`. A user may mistype it.
     pub(crate) fn unlock<T>(
         &self,

@@ -1,0 +1,189 @@
+//! The first door: it is opened and looked at, so that the user sees that the enrolment worked. A server never says so.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use knock_spa_keys::client::{ClientSecret, ClientSecretLine};
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_proto::service::{NotAServiceName, Service, ServiceName, Services};
+use knock_spa_proto::spa::Enrol;
+use knock_spa_proto::spa::request::Request;
+
+use crate::failure::{Failure, Status};
+use crate::hosts::Profile;
+use crate::io::event_loop;
+use crate::io::terminal::{self, Progress};
+use crate::packets::Packets;
+use crate::plan::{self, Look, Plan, Ports, Probe};
+use crate::reach::{self, Families, Way};
+use crate::render;
+use crate::report::{self, Outcome, Report, Whom};
+use crate::services::Database;
+use crate::source::Source;
+use crate::watch::{answers_unasked, send_only, watch};
+
+/// What the command line says about the first door.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FirstDoor {
+    /// The door to open first, instead of the one that an invitation names; with --via-ssh, also the one to be allowed,
+    /// ssh by default; may be repeated
+    #[arg(long = "door", value_name = "DOOR")]
+    pub(crate) doors: Vec<ServiceName>,
+    /// The TCP port to try, instead of the usual one of the door
+    #[arg(long, value_name = "PORT")]
+    pub(crate) probe: Option<NonZeroU16>,
+    /// Opens nothing yet
+    #[arg(long, conflicts_with = "probe")]
+    pub(crate) no_open: bool,
+}
+
+/// How to open the first doors of a host.
+#[derive(Debug)]
+pub(crate) struct First<'a> {
+    /// What the user calls the host.
+    pub(crate) alias: String,
+    /// The host.
+    pub(crate) profile: Profile,
+    /// The doors, perhaps none.
+    pub(crate) doors: Services,
+    /// The port to try, where it is not the usual one.
+    pub(crate) probe: Option<NonZeroU16>,
+    /// The usual ports.
+    pub(crate) usual: &'a Database,
+}
+
+/// How long to try: as many packets may get lost, and the server writes down the enrolment first.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// How long to look before anything is sent: longer than any way there and back.
+const UNASKED: Duration = Duration::from_secs(1);
+
+/// Packets in which to ask where nothing shows whether one arrived.
+const REPEAT: u8 = 3;
+
+/// How long nothing is shown: a door that opens at once needs no progress.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// The doors, as services.
+pub(crate) fn services(doors: &[ServiceName]) -> Result<Services, Failure> {
+    let services = Services::new(doors.iter().copied().map(Service::Named).collect());
+    services.map_err(|why| Failure::new(Status::Usage, "cannot open these doors at once").because(why))
+}
+
+impl First<'_> {
+    /// Opens the doors with this device's `key`, and looks; before that, enrols it where there is an invitation.
+    pub(crate) fn open(
+        self,
+        key: ClientSecretLine,
+        invitation: Option<InvitationLine>,
+    ) -> Result<(), Failure> {
+        let way = reach::find(&self.profile.line.endpoints, Families::default())?;
+        let Some(plan) = self.plan(&way)? else {
+            return invitation.map_or(Ok(()), |invitation| self.enrol(&key, invitation, &way));
+        };
+        let (server, is_invited) = (self.profile.line.key, invitation.is_some());
+        let address = Whom::from(plan.request.to());
+        let enrol = invitation.map(|invitation| enrol(&key, invitation));
+        let mut packets = Packets::new(key.secret, server, way.to, Request::Open(plan.request))?;
+        if let Some((by, request)) = enrol {
+            packets = packets.behind(by, request);
+        }
+        let (outcome, ports) = event_loop::run(self.look(&mut packets, &plan.look))??;
+        let report = Report {
+            host: self.alias.clone(),
+            services: report::names(&self.doors),
+            outcome,
+            server: packets.to(),
+            packets: packets.sent(),
+            address,
+            ports,
+        };
+        tell(&report, is_invited)
+    }
+
+    fn plan(&self, way: &Way) -> Result<Option<Plan>, Failure> {
+        if self.doors.is_empty() {
+            return Ok(None);
+        }
+        let ports = Ports { named: self.probe, of_host: &self.profile.ports, usual: self.usual };
+        plan::open(self.doors.clone(), None, Source::Auto, &way.routes, ports)
+            .map(Some)
+            .map_err(|why| Failure::new(Status::Usage, "nothing to open").because(why))
+    }
+
+    /// Enrols, and opens nothing.
+    fn enrol(&self, key: &ClientSecretLine, invitation: InvitationLine, way: &Way) -> Result<(), Failure> {
+        let (by, request) = enrol(key, invitation);
+        let mut packets = Packets::new(by, self.profile.line.key, way.to, request)?;
+        event_loop::run(send_only(&mut packets, REPEAT))??;
+        terminal::say(render::unseen(true, &self.alias));
+        Ok(())
+    }
+
+    /// Sends the packets, and looks where that is possible. A port that answers before that shows nothing.
+    async fn look(
+        &self,
+        packets: &mut Packets,
+        look: &Look,
+    ) -> Result<(Outcome, Vec<report::Port>), Failure> {
+        let Look::At(probes) = look else {
+            send_only(packets, REPEAT).await?;
+            return Ok((report::unseen(look, true), Vec::new()));
+        };
+        if answers_unasked(probes, UNASKED).await {
+            terminal::say(render::unasked(&report::names(&self.doors)));
+            send_only(packets, REPEAT).await?;
+            return Ok((Outcome::Sent, Vec::new()));
+        }
+        let answers = watch(packets, probes, 1, WAIT, self.progress(probes)).await?;
+        Ok(report::ports(probes, answers))
+    }
+
+    fn progress<'p>(&'p self, probes: &'p [Probe]) -> impl Fn(Duration, &Packets) + 'p {
+        let progress = Progress::new(true);
+        move |since, packets| {
+            if since >= QUIET {
+                progress.show(render::waiting(probes, &self.alias, since, packets.sent()));
+            }
+        }
+    }
+}
+
+/// Says what came of it. Where nobody could look, having sent is all that there is.
+fn tell(report: &Report, is_invited: bool) -> Result<(), Failure> {
+    match report.outcome {
+        Outcome::Answers | Outcome::Refuses => report.verdict(WAIT).map(terminal::say),
+        Outcome::Silent => report
+            .verdict(WAIT)
+            .map(terminal::say)
+            .map_err(|failure| if is_invited { failure.hint(render::NOT_ENROLLED) } else { failure }),
+        Outcome::Sent | Outcome::NoPort | Outcome::SomebodyElse => {
+            terminal::say(report.deed());
+            terminal::say(render::unseen(is_invited, &report.host));
+            Ok(())
+        }
+    }
+}
+
+/// Asks for `key` to be enrolled, as the invitation.
+fn enrol(key: &ClientSecretLine, invitation: InvitationLine) -> (ClientSecret, Request) {
+    let InvitationLine { server, secret, .. } = invitation;
+    let request = Request::Enrol(Enrol::new(&key.secret, &server.key, &secret.public()));
+    (secret, request)
+}
+
+/// The door that an invitation proposes.
+pub(crate) fn proposed(invitation: &InvitationLine) -> Result<Vec<ServiceName>, Failure> {
+    if invitation.door.is_empty() {
+        return Ok(Vec::new());
+    }
+    match invitation.door.as_str().parse() {
+        Ok(door) => Ok(vec![door]),
+        Err(why) => {
+            let why: NotAServiceName = why;
+            Err(Failure::new(Status::Data, "cannot tell which door this invitation is for")
+                .because(why)
+                .hint("copy the whole line, or name the door: --door DOOR"))
+        }
+    }
+}
