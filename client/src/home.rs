@@ -20,7 +20,7 @@ pub(crate) struct Home {
 }
 
 /// The longest key file, in bytes: one line and room for a careless editor.
-const MAX_KEY_LEN: u64 = 1024;
+pub(crate) const MAX_KEY_LEN: u64 = 1024;
 
 /// The longest list of hosts, in bytes: thousands of them.
 const MAX_HOSTS_LEN: u64 = 1024 * 1024;
@@ -42,7 +42,8 @@ impl Home {
         })
     }
 
-    fn key_path(&self) -> PathBuf {
+    /// Where the device's key is.
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.directory.join("client.key")
     }
 
@@ -156,7 +157,8 @@ fn unique() -> Result<u64, Failure> {
     entropy::bytes().map(u64::from_ne_bytes)
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+/// A file that cannot be read, and why.
+pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     failure_of(error, Status::Io, format!("cannot read {}", path.display()))
 }
 

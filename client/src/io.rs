@@ -7,4 +7,5 @@ pub(crate) mod environment;
 pub(crate) mod event_loop;
 pub(crate) mod net;
 pub(crate) mod process;
+pub(crate) mod relay;
 pub(crate) mod terminal;

@@ -1,0 +1,61 @@
+//! The file of this device's key, seen from outside: whether it is there, who may touch it, and what it begins with.
+
+use std::io;
+
+use crate::failure::Failure;
+use crate::home::{self, Home};
+use crate::io::disk;
+
+/// What the file shows without being opened for use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyFile {
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// Its permission bits; none where it is not there.
+    pub(crate) mode: Option<u32>,
+}
+
+/// What the file of a key holds, by its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// There is none.
+    Missing,
+    /// A key as it is, or something else that reading it will complain of.
+    Bare,
+    /// A key under a passphrase.
+    Sealed,
+}
+
+/// The first word of a key under a passphrase.
+const SEALED: &str = "knock-spa-client-sealed-v1";
+
+impl Kind {
+    fn of(text: &str) -> Self {
+        if text.split(' ').next() == Some(SEALED) { Self::Sealed } else { Self::Bare }
+    }
+}
+
+/// Looks at the key's file.
+pub(crate) fn look(home: &Home) -> Result<KeyFile, Failure> {
+    let path = home.key_path();
+    match disk::read(&path, home::MAX_KEY_LEN) {
+        Ok(contents) => Ok(KeyFile { kind: Kind::of(&contents.text), mode: Some(contents.mode) }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(KeyFile { kind: Kind::Missing, mode: None })
+        }
+        Err(error) => Err(home::cannot_read(&path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_key_is_told_by_its_first_word() {
+        assert_eq!(Kind::of("knock-spa-client-sealed-v1 AAAA alice@laptop\n"), Kind::Sealed);
+        for text in ["", "knock-spa-client-secret-v1 AAAA\n", "knock-spa-client-sealed-v10 A", " knock-spa-client-sealed-v1"] {
+            assert_eq!(Kind::of(text), Kind::Bare, "{text}");
+        }
+    }
+}
