@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::close;
+use crate::completions;
 use crate::enroll;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
@@ -17,7 +18,9 @@ use crate::listing;
 use crate::open;
 use crate::passphrase;
 use crate::passphrase::source::Source;
+use crate::proxy;
 use crate::services::{self, Database};
+use crate::ssh_config;
 
 /// Opens ports of servers that show none, with one packet.
 #[derive(Debug, clap::Parser)]
@@ -39,6 +42,8 @@ enum Verb {
     Enroll(enroll::Options),
     /// Asks a server to open doors for this machine, and looks whether they are open
     Open(open::Options),
+    /// Is a connection to a port that is shut: for ssh's ProxyCommand
+    Proxy(proxy::Options),
     /// Asks a server to close what this device opened
     #[command(allow_missing_positional = true)]
     Close(close::Options),
@@ -57,6 +62,10 @@ enum Verb {
     /// Lists, shows and forgets hosts
     #[command(subcommand)]
     Hosts(listing::Verb),
+    /// Prints a block for ssh_config(5), with which plain ssh asks for its port first
+    SshConfig(ssh_config::Options),
+    /// Prints a script that completes this command line in a shell
+    Completions(completions::Options),
 }
 
 /// The name under which the program is knockd's client.
@@ -68,11 +77,11 @@ pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     if Path::new(&called).file_name().is_some_and(|name| name == CLASSIC_NAME) {
         return knock::run(words, services);
     }
-    let command_line = match CommandLine::try_parse_from(std::iter::once(called).chain(words)) {
+    let command_line = match CommandLine::try_parse_from(std::iter::once(called.clone()).chain(words)) {
         Ok(command_line) => command_line,
         Err(error) => return tell(&error),
     };
-    match obey(command_line) {
+    match obey(command_line, &called) {
         Ok(status) => status,
         Err(failure) => {
             terminal::say(&failure);
@@ -87,11 +96,12 @@ fn tell(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Status::Usage.into() } else { ExitCode::SUCCESS }
 }
 
-fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
+fn obey(command_line: CommandLine, called: &OsStr) -> Result<ExitCode, Failure> {
     let environment = Environment::read();
+    let named = command_line.home.as_deref();
     let home = || {
         let passphrases = Source::new(command_line.passphrase_fd)?;
-        Home::locate(command_line.home, &environment).map(|home| home.with_passphrases(passphrases))
+        Home::locate(command_line.home.clone(), &environment).map(|home| home.with_passphrases(passphrases))
     };
     let done = match command_line.verb {
         Verb::Knock { words } => return Ok(knock::run(words.into_iter(), services)),
@@ -103,6 +113,9 @@ fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Open(options) => open::run(&options, &home()?, &services()),
         Verb::Close(options) => close::run(options, &home()?),
         Verb::Passphrase(options) => passphrase::run(options, &home()?),
+        Verb::Proxy(options) => proxy::run(&options, &home()?),
+        Verb::SshConfig(options) => ssh_config::run(&options, &home()?, called, named),
+        Verb::Completions(options) => completions::run::<CommandLine>(options),
         Verb::Hosts(verb) => listing::run(verb, &home()?),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -15,12 +15,13 @@ pub(crate) use self::device::name as device_name;
 use self::first_door::First;
 use self::given::Given;
 use self::via_ssh::{ClientName, Destination};
+use crate::asking::Wish;
+use crate::device_key::DeviceKey;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::hosts::Alias;
 use crate::io::disk::Created;
 use crate::io::terminal;
-use crate::key_file::DeviceKey;
 use crate::listing;
 use crate::render;
 use crate::services::Database;
@@ -128,16 +129,23 @@ fn enrol(
 ) -> Result<(), Failure> {
     let Enrolment { server, invitation, doors } = enrolment;
     let doors = if options.first.no_open { Vec::new() } else { doors };
-    let doors = first_door::services(&doors)?;
+    let services = first_door::services(&doors)?;
     let alias = host::add(home, options.host, server)?.to_string();
-    if doors.is_empty() && invitation.is_none() {
+    if services.is_empty() && invitation.is_none() {
         terminal::say(render::next(&alias));
         return Ok(());
     }
     let key = home.unlock(key)?;
-    let profile = listing::known(&home.hosts()?, &alias)?.clone();
+    let hosts = home.hosts()?;
+    let profile = listing::known(&hosts, &alias)?;
     if let Some(invitation) = &invitation {
         terminal::say(render::invited(&invitation.name));
     }
-    First { alias, profile, doors, probe: options.first.probe, usual }.open(key, invitation)
+    match invitation {
+        Some(invitation) if services.is_empty() => first_door::only_enrol(&alias, profile, &key, invitation),
+        invitation => {
+            let wish = Wish { services, probe: options.first.probe, usual };
+            First { alias: &alias, profile, wish }.open(key, invitation)
+        }
+    }
 }

@@ -8,12 +8,12 @@ use knock_spa_keys::comment::Comment;
 use knock_spa_keys::sealed::KeepRandom;
 use zeroize::Zeroizing;
 
+use crate::device_key::{DeviceKey, NotAKey, SealedKey, bare_text, public_line};
 use crate::failure::{Failure, Status};
 use crate::hosts::Hosts;
 use crate::io::disk::{self, Created};
 use crate::io::entropy;
 use crate::io::environment::Environment;
-use crate::key_file::{DeviceKey, NotAKey, SealedKey, bare_text, public_line};
 use crate::passphrase::source::{Passphrase, Source, no_memory};
 
 /// The directory of the files, and who tells the key's passphrase.
@@ -23,17 +23,17 @@ pub(crate) struct Home {
     passphrases: Source,
 }
 
-/// The file of the device's key: what it says, and what that means.
+/// The device's key as it is kept: the text of its file, and what that means.
 #[derive(Debug)]
-pub(crate) struct KeyFile {
-    /// All of it.
+pub(crate) struct Kept {
+    /// All of the text.
     pub(crate) text: Zeroizing<String>,
     /// The key.
     pub(crate) key: DeviceKey,
 }
 
 /// The longest key file, in bytes: two lines and room for a careless editor.
-const MAX_KEY_LEN: u64 = 1024;
+pub(crate) const MAX_KEY_LEN: u64 = 1024;
 
 /// The longest list of hosts, in bytes: thousands of them.
 const MAX_HOSTS_LEN: u64 = 1024 * 1024;
@@ -65,7 +65,8 @@ impl Home {
         &self.passphrases
     }
 
-    fn key_path(&self) -> PathBuf {
+    /// Where the device's key is.
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.directory.join("client.key")
     }
 
@@ -75,13 +76,7 @@ impl Home {
 
     /// The device's key, which must be there. Asks for its passphrase where it has one.
     pub(crate) fn key(&self) -> Result<ClientSecretLine, Failure> {
-        self.unlock(self.key_file()?.key)
-    }
-
-    /// Whether it takes a passphrase to use the device's key, which need not be there.
-    #[expect(dead_code, reason = "for ssh-config, which is being written")]
-    pub(crate) fn asks_for_a_passphrase(&self) -> Result<bool, Failure> {
-        Ok(self.read_key()?.is_some_and(|file| file.key.is_sealed()))
+        self.unlock(self.kept_key()?.key)
     }
 
     /// The key itself. Asks for its passphrase where it has one.
@@ -99,8 +94,8 @@ impl Home {
         Err(not_a_key(&path).because("its public line is another key's"))
     }
 
-    /// The file of the device's key, which must be there.
-    pub(crate) fn key_file(&self) -> Result<KeyFile, Failure> {
+    /// The device's key as it is kept, which must be there.
+    pub(crate) fn kept_key(&self) -> Result<Kept, Failure> {
         self.read_key()?.ok_or_else(|| {
             Failure::new(Status::NoInput, "this device has no key yet")
                 .because(format!("{} does not exist", self.key_path().display()))
@@ -108,8 +103,8 @@ impl Home {
         })
     }
 
-    /// The file of the device's key; `None` where it has none.
-    pub(crate) fn read_key(&self) -> Result<Option<KeyFile>, Failure> {
+    /// The device's key as it is kept; `None` where it has none.
+    pub(crate) fn read_key(&self) -> Result<Option<Kept>, Failure> {
         let path = self.key_path();
         let contents = match disk::read(&path, MAX_KEY_LEN) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -124,7 +119,7 @@ impl Home {
             .hint(format!("if nobody else has read it: chmod 600 {}", path.display())));
         }
         let key = contents.text.parse().map_err(|why: NotAKey| not_a_key(&path).because(why))?;
-        Ok(Some(KeyFile { text: contents.text, key }))
+        Ok(Some(Kept { text: contents.text, key }))
     }
 
     /// Makes and keeps a new key, unless there is one; says which key there is now, and whether it is new. The new one
@@ -157,7 +152,7 @@ impl Home {
             |error: io::Error| failure_of(&error, Status::Io, format!("cannot write {}", path.display()));
         let text = self.text_of(line, passphrase)?;
         let lock = disk::lock(&self.directory).map_err(cannot_write)?;
-        if self.key_file()?.text.as_str() != before {
+        if self.kept_key()?.text.as_str() != before {
             return Err(Failure::new(Status::Io, format!("{} has changed meanwhile", path.display()))
                 .hint("see what did it, and try again"));
         }
@@ -181,7 +176,7 @@ impl Home {
 
     /// The key of another process that was faster.
     fn made_meanwhile(&self, path: &Path) -> Result<DeviceKey, Failure> {
-        self.read_key()?.map(|file| file.key).ok_or_else(|| {
+        self.read_key()?.map(|kept| kept.key).ok_or_else(|| {
             Failure::new(Status::CantCreate, format!("cannot create {}", path.display()))
                 .because("it is a link that leads nowhere")
                 .hint("remove it, or bring back what it led to")
@@ -245,7 +240,8 @@ fn not_a_key(path: &Path) -> Failure {
         .hint("restore it from a backup, or move it away and enrol anew")
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+/// A file that cannot be read, and why.
+pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     failure_of(error, Status::Io, format!("cannot read {}", path.display()))
 }
 

@@ -8,5 +8,6 @@ pub(crate) mod environment;
 pub(crate) mod event_loop;
 pub(crate) mod net;
 pub(crate) mod process;
+pub(crate) mod relay;
 pub(crate) mod terminal;
 pub(crate) mod tty;

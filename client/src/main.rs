@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+mod asking;
 mod close;
 mod command_line;
+mod completions;
+mod device_key;
 mod enroll;
 mod failure;
 mod family;
@@ -13,15 +16,18 @@ mod io;
 mod key_file;
 mod knock;
 mod listing;
+mod manner;
 mod open;
 mod packets;
 mod passphrase;
 mod plan;
+mod proxy;
 mod reach;
 mod render;
 mod report;
 mod services;
 mod source;
+mod ssh_config;
 mod timeline;
 mod watch;
 

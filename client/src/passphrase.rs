@@ -16,7 +16,7 @@ pub(crate) struct Options {
 
 /// Keeps the key as before, under another passphrase or under none.
 pub(crate) fn run(options: Options, home: &Home) -> Result<(), Failure> {
-    let before = home.key_file()?;
+    let before = home.kept_key()?;
     let was_sealed = before.key.is_sealed();
     if options.remove && !was_sealed {
         terminal::say("this device's key has no passphrase");

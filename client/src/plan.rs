@@ -31,14 +31,16 @@ pub(crate) struct Routes {
     family: Family,
     /// The server's address of that family.
     server: IpAddr,
+    /// This machine's.
+    own: IpAddr,
 }
 
 impl Routes {
     /// The routes, unless there is none.
     pub(crate) fn new(v4: Option<Route<Ipv4Addr>>, v6: Option<Route<Ipv6Addr>>) -> Option<Self> {
-        let over4 = v4.map(|route| IpAddr::V4(route.server));
-        let over6 = v6.map(|route| IpAddr::V6(route.server));
-        over4.or(over6).map(|server| Self { v4, v6, family: Family::of(server), server })
+        let over4 = v4.map(|route| (IpAddr::V4(route.server), IpAddr::V4(route.own)));
+        let over6 = v6.map(|route| (IpAddr::V6(route.server), IpAddr::V6(route.own)));
+        over4.or(over6).map(|(server, own)| Self { v4, v6, family: Family::of(server), server, own })
     }
 
     /// Where the packet goes.
@@ -46,9 +48,14 @@ impl Routes {
         self.server
     }
 
+    /// From where the packet goes, as far as this machine knows.
+    pub(crate) const fn own(&self) -> IpAddr {
+        self.own
+    }
+
     /// Whom to open for (`docs/protocol.md` section 3): own addresses are stated where they are global, for
     /// then nobody can redirect the opening; the packet's own source counts only where that family's is not.
-    fn addresses(&self, source: Source) -> Addresses {
+    pub(crate) fn addresses(&self, source: Source) -> Addresses {
         match source {
             Source::Stated(addresses) => addresses,
             Source::Sender => Addresses::NONE.with_sender(),

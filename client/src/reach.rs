@@ -23,10 +23,19 @@ pub(crate) struct Families {
 }
 
 impl Families {
-    const fn have(self, family: Family) -> bool {
+    pub(crate) const fn have(self, family: Family) -> bool {
         match family {
             Family::V4 => !self.ipv6,
             Family::V6 => !self.ipv4,
+        }
+    }
+
+    /// The option that says this, where not all are used.
+    pub(crate) const fn word(self) -> Option<&'static str> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some("-4"),
+            (_, true) => Some("-6"),
+            (false, false) => None,
         }
     }
 }

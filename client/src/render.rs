@@ -1,6 +1,6 @@
 //! Values, put into words.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use knock_spa_keys::client::ClientKey;
@@ -8,7 +8,8 @@ use knock_spa_keys::comment::Comment;
 use knock_spa_keys::server::ServerKey;
 
 use crate::hosts::{Alias, Profile};
-use crate::plan::Probe;
+use crate::plan::{Probe, Routes};
+use crate::source::Source;
 
 /// What to do with a device's public line.
 pub(crate) const HAND_OVER: &str = "this device's public line is for the server's administrator:\n  knock-spad client add NAME 'LINE' --door DOOR";
@@ -25,11 +26,15 @@ pub(crate) fn invited(name: &Comment) -> String {
 }
 
 /// That ports answered before they were asked for.
-pub(crate) fn unasked(services: &[String]) -> String {
+pub(crate) fn unasked(probes: &[Probe]) -> String {
     format!(
-        "{} answered before anything was sent: the server does not shut it now, or this address has it open still",
-        services.join(",")
+        "{} answered before anything was sent: the server does not shut it now, or has it open for this address still",
+        names(probes)
     )
+}
+
+fn names(probes: &[Probe]) -> String {
+    probes.iter().map(|probe| probe.name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// What to do where nothing shows what came of it.
@@ -97,6 +102,30 @@ pub(crate) fn host_shown(name: &str, profile: &Profile) -> String {
     )
 }
 
+/// Whom a request is for, and why.
+pub(crate) fn mode(source: Source, routes: &Routes) -> String {
+    let addresses = routes.addresses(source);
+    let stated = [addresses.v4().map(IpAddr::from), addresses.v6().map(IpAddr::from)];
+    let stated: Vec<IpAddr> = stated.into_iter().flatten().collect();
+    let whose = match source {
+        Source::Stated(_) => return format!("address: {}, as --source says", list(&stated)),
+        Source::Sender => return "address: sender, as --source says".to_owned(),
+        Source::Auto => "which this machine has, and which is global",
+    };
+    let mut reasons = Vec::new();
+    if addresses.sender() {
+        reasons.push(format!("sender, since {} is not global", routes.own()));
+    }
+    if !stated.is_empty() {
+        reasons.push(format!("{}, {whose}", list(&stated)));
+    }
+    format!("address: {}", reasons.join("; "))
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" and ")
+}
+
 /// A port that is tried.
 pub(crate) fn probe(probe: &Probe) -> String {
     let at: Vec<String> = probe.at.iter().map(SocketAddr::to_string).collect();
@@ -105,7 +134,6 @@ pub(crate) fn probe(probe: &Probe) -> String {
 
 /// What is going on.
 pub(crate) fn waiting(probes: &[Probe], host: &str, since: Duration, packets: u32) -> String {
-    let names: Vec<&str> = probes.iter().map(|probe| probe.name.as_str()).collect();
     let packets = if packets == 1 { "1 packet".to_owned() } else { format!("{packets} packets") };
-    format!("waiting for {} at {host}: {} s, {packets} sent", names.join(","), since.as_secs())
+    format!("waiting for {} at {host}: {} s, {packets} sent", names(probes), since.as_secs())
 }

@@ -2,11 +2,11 @@
 
 use knock_spa_keys::comment::Comment;
 
+use crate::device_key::DeviceKey;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
 use crate::io::disk::Created;
 use crate::io::terminal;
-use crate::key_file::DeviceKey;
 use crate::render;
 
 /// What the command line says about the key.
@@ -29,7 +29,7 @@ pub(crate) fn key(
 ) -> Result<(DeviceKey, Created), Failure> {
     let OwnKey { name, passphrase } = options;
     let (key, created) = match home.read_key()? {
-        Some(file) => (file.key, Created::Existed),
+        Some(kept) => (kept.key, Created::Existed),
         None => {
             let passphrase = if passphrase { Some(home.passphrases().choose()?) } else { None };
             home.make_key(name.clone().unwrap_or(this_device), passphrase.as_ref())?

@@ -1,6 +1,6 @@
 //! The first door: it is opened and looked at, so that the user sees that the enrolment worked. A server never says so.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use knock_spa_keys::client::{ClientSecret, ClientSecretLine};
@@ -8,17 +8,19 @@ use knock_spa_keys::invitation::InvitationLine;
 use knock_spa_proto::service::{NotAServiceName, Service, ServiceName, Services};
 use knock_spa_proto::spa::Enrol;
 use knock_spa_proto::spa::request::Request;
+use knock_spa_proto::span::Span;
 
+use crate::asking::{Asking, Wish};
 use crate::failure::{Failure, Status};
 use crate::hosts::Profile;
 use crate::io::event_loop;
 use crate::io::terminal::{self, Progress};
+use crate::manner::Manner;
 use crate::packets::Packets;
-use crate::plan::{self, Look, Plan, Ports, Probe};
-use crate::reach::{self, Families, Way};
+use crate::plan::Look;
+use crate::reach::{self, Families};
 use crate::render;
-use crate::report::{self, Outcome, Report, Whom};
-use crate::services::Database;
+use crate::report::{self, Outcome, Report};
 use crate::source::Source;
 use crate::watch::{answers_unasked, send_only, watch};
 
@@ -37,25 +39,24 @@ pub(crate) struct FirstDoor {
     pub(crate) no_open: bool,
 }
 
-/// How to open the first doors of a host.
+/// The first doors of a host.
 #[derive(Debug)]
 pub(crate) struct First<'a> {
     /// What the user calls the host.
-    pub(crate) alias: String,
+    pub(crate) alias: &'a str,
     /// The host.
-    pub(crate) profile: Profile,
-    /// The doors, perhaps none.
-    pub(crate) doors: Services,
-    /// The port to try, where it is not the usual one.
-    pub(crate) probe: Option<NonZeroU16>,
-    /// The usual ports.
-    pub(crate) usual: &'a Database,
+    pub(crate) profile: &'a Profile,
+    /// The doors, at least one, and where to look.
+    pub(crate) wish: Wish<'a>,
 }
 
-/// How long to try: as many packets may get lost, and the server writes down the enrolment first.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long to try: some packets may get lost, and the server writes down the enrolment first.
+const WAIT: Span = Span::from_secs(match NonZeroU32::new(10) {
+    Some(secs) => secs,
+    None => NonZeroU32::MIN,
+});
 
-/// How long to look before anything is sent: longer than any way there and back.
+/// How long to look before anything is sent: longer than most ways there and back.
 const UNASKED: Duration = Duration::from_secs(1);
 
 /// Packets in which to ask where nothing shows whether one arrived.
@@ -71,90 +72,68 @@ pub(crate) fn services(doors: &[ServiceName]) -> Result<Services, Failure> {
 }
 
 impl First<'_> {
-    /// Opens the doors with this device's `key`, and looks; before that, enrols it where there is an invitation.
+    /// Opens the doors with this device's key, and looks; enrols it before each time where there is an invitation.
     pub(crate) fn open(
         self,
         key: ClientSecretLine,
         invitation: Option<InvitationLine>,
     ) -> Result<(), Failure> {
-        let way = reach::find(&self.profile.line.endpoints, Families::default())?;
-        let Some(plan) = self.plan(&way)? else {
-            return invitation.map_or(Ok(()), |invitation| self.enrol(&key, invitation, &way));
-        };
-        let (server, is_invited) = (self.profile.line.key, invitation.is_some());
-        let address = Whom::from(plan.request.to());
+        let is_invited = invitation.is_some();
         let enrol = invitation.map(|invitation| enrol(&key, invitation));
-        let mut packets = Packets::new(key.secret, server, way.to, Request::Open(plan.request))?;
+        let families = Families::default();
+        let manner = Manner { span: None, source: Source::Auto, wait: WAIT, families };
+        let mut asking = Asking::as_client(key.secret, self.alias, self.profile, self.wish, manner)?;
         if let Some((by, request)) = enrol {
-            packets = packets.behind(by, request);
+            asking.packets = asking.packets.behind(by, request);
         }
-        let (outcome, ports) = event_loop::run(self.look(&mut packets, &plan.look))??;
-        let report = Report {
-            host: self.alias.clone(),
-            services: report::names(&self.doors),
-            outcome,
-            server: packets.to(),
-            packets: packets.sent(),
-            address,
-            ports,
-        };
-        tell(&report, is_invited)
+        let (outcome, ports) = event_loop::run(look(&mut asking, self.alias))??;
+        tell(&asking.report(outcome, ports), is_invited)
     }
+}
 
-    fn plan(&self, way: &Way) -> Result<Option<Plan>, Failure> {
-        if self.doors.is_empty() {
-            return Ok(None);
+/// Enrols, and opens nothing.
+pub(crate) fn only_enrol(
+    alias: &str,
+    profile: &Profile,
+    key: &ClientSecretLine,
+    invitation: InvitationLine,
+) -> Result<(), Failure> {
+    let way = reach::find(&profile.line.endpoints, Families::default())?;
+    let (by, request) = enrol(key, invitation);
+    let mut packets = Packets::new(by, profile.line.key, way.to, request)?;
+    event_loop::run(send_only(&mut packets, REPEAT))??;
+    terminal::say(render::unseen(true, alias));
+    Ok(())
+}
+
+/// Sends the packets, and looks where that is possible. A port that answers before that shows nothing.
+async fn look(asking: &mut Asking, alias: &str) -> Result<(Outcome, Vec<report::Port>), Failure> {
+    let Asking { packets, look, .. } = asking;
+    let Look::At(probes) = look else {
+        send_only(packets, REPEAT).await?;
+        return Ok((report::unseen(look, true), Vec::new()));
+    };
+    if answers_unasked(probes, UNASKED).await {
+        terminal::say(render::unasked(probes));
+        send_only(packets, REPEAT).await?;
+        return Ok((Outcome::Sent, Vec::new()));
+    }
+    let progress = Progress::new(true);
+    let show = |since: Duration, packets: &Packets| {
+        if since >= QUIET {
+            progress.show(render::waiting(probes, alias, since, packets.sent()));
         }
-        let ports = Ports { named: self.probe, of_host: &self.profile.ports, usual: self.usual };
-        plan::open(self.doors.clone(), None, Source::Auto, &way.routes, ports)
-            .map(Some)
-            .map_err(|why| Failure::new(Status::Usage, "nothing to open").because(why))
-    }
-
-    /// Enrols, and opens nothing.
-    fn enrol(&self, key: &ClientSecretLine, invitation: InvitationLine, way: &Way) -> Result<(), Failure> {
-        let (by, request) = enrol(key, invitation);
-        let mut packets = Packets::new(by, self.profile.line.key, way.to, request)?;
-        event_loop::run(send_only(&mut packets, REPEAT))??;
-        terminal::say(render::unseen(true, &self.alias));
-        Ok(())
-    }
-
-    /// Sends the packets, and looks where that is possible. A port that answers before that shows nothing.
-    async fn look(
-        &self,
-        packets: &mut Packets,
-        look: &Look,
-    ) -> Result<(Outcome, Vec<report::Port>), Failure> {
-        let Look::At(probes) = look else {
-            send_only(packets, REPEAT).await?;
-            return Ok((report::unseen(look, true), Vec::new()));
-        };
-        if answers_unasked(probes, UNASKED).await {
-            terminal::say(render::unasked(&report::names(&self.doors)));
-            send_only(packets, REPEAT).await?;
-            return Ok((Outcome::Sent, Vec::new()));
-        }
-        let answers = watch(packets, probes, 1, WAIT, self.progress(probes)).await?;
-        Ok(report::ports(probes, answers))
-    }
-
-    fn progress<'p>(&'p self, probes: &'p [Probe]) -> impl Fn(Duration, &Packets) + 'p {
-        let progress = Progress::new(true);
-        move |since, packets| {
-            if since >= QUIET {
-                progress.show(render::waiting(probes, &self.alias, since, packets.sent()));
-            }
-        }
-    }
+    };
+    let answers = watch(packets, probes, 1, WAIT.duration(), drop, show).await?;
+    Ok(report::ports(probes, answers))
 }
 
 /// Says what came of it. Where nobody could look, having sent is all that there is.
 fn tell(report: &Report, is_invited: bool) -> Result<(), Failure> {
     match report.outcome {
-        Outcome::Answers | Outcome::Refuses => report.verdict(WAIT).map(terminal::say),
+        Outcome::Answers | Outcome::Refuses => report.verdict(WAIT.duration()).map(terminal::say),
         Outcome::Silent => report
-            .verdict(WAIT)
+            .verdict(WAIT.duration())
             .map(terminal::say)
             .map_err(|failure| if is_invited { failure.hint(render::NOT_ENROLLED) } else { failure }),
         Outcome::Sent | Outcome::NoPort | Outcome::SomebodyElse => {
