@@ -52,9 +52,11 @@ impl Asking {
         wish: impl FnOnce(&Profile) -> Wish<'a>,
         manner: Manner,
     ) -> Result<Self, Failure> {
+        let key = home.kept_key()?.key;
         let hosts = home.hosts()?;
         let profile = listing::known(&hosts, host)?;
-        Self::as_client(home.key()?.secret, host, profile, wish(profile), manner)
+        // Nobody is asked for a passphrase in vain.
+        Self::as_client(home.unlock(key)?.secret, host, profile, wish(profile), manner)
     }
 
     /// The same as a client whose key is at hand.

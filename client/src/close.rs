@@ -34,7 +34,7 @@ pub(crate) struct Options {
 
 /// Asks to close, for whatever addresses this device opened: it may have moved since.
 pub(crate) fn run(options: Options, home: &Home) -> Result<(), Failure> {
-    let key = home.key()?;
+    let key = home.kept_key()?.key;
     let hosts = home.hosts()?;
     let host = listing::known(&hosts, &options.host)?;
     let way = reach::find(&host.line.endpoints, options.families)?;
@@ -42,6 +42,7 @@ pub(crate) fn run(options: Options, home: &Home) -> Result<(), Failure> {
     let names = report::names(&services);
     let what = if names.is_empty() { "all that it opened".to_owned() } else { names.join(",") };
     let request = Request::Close(Close::new(services, Addresses::NONE));
+    let key = home.unlock(key)?;
     let mut packets = Packets::new(key.secret, host.line.key, way.to, request)?;
     event_loop::run(send_only(&mut packets, REPEAT))??;
     if options.json {

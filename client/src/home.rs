@@ -74,11 +74,6 @@ impl Home {
         self.directory.join("hosts.toml")
     }
 
-    /// The device's key, which must be there. Asks for its passphrase where it has one.
-    pub(crate) fn key(&self) -> Result<ClientSecretLine, Failure> {
-        self.unlock(self.kept_key()?.key)
-    }
-
     /// The key itself. Asks for its passphrase where it has one.
     pub(crate) fn unlock(&self, key: DeviceKey) -> Result<ClientSecretLine, Failure> {
         let SealedKey { line, public } = match key {

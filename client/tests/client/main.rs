@@ -6,5 +6,7 @@ mod bad_input;
 mod enroll;
 mod knock;
 mod open;
+mod passphrase;
 mod program;
 mod server;
+mod terminal;

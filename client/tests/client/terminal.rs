@@ -1,0 +1,101 @@
+//! A terminal with a user at it: the program has it as its controlling terminal, and the test types and looks.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::program::Device;
+
+/// How long to wait for what is to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A terminal on which one command runs.
+pub(crate) struct Terminal {
+    screen: File,
+    /// The command's side, held open so that its modes can be seen to the end.
+    line: File,
+    child: Child,
+    shown: String,
+}
+
+impl Terminal {
+    /// Runs the program on a terminal, by a shell that sees it as `"$0"`: `script` may give it other standard streams.
+    #[expect(clippy::disallowed_methods, reason = "these tests run the program")]
+    pub(crate) fn run(device: &Device, script: &str) -> Self {
+        let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let path = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        let line = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let stream = || Stdio::from(line.try_clone().unwrap());
+        let mut command = Command::new("setsid");
+        command.args(["--ctty", "--wait", "sh", "-c", script, env!("CARGO_BIN_EXE_knock-spa")]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("KNOCK_SPA_HOME", device.home());
+        let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+        Self { screen: File::from(master), line, child, shown: String::new() }
+    }
+
+    /// Waits until `text` has appeared behind what was waited for before.
+    pub(crate) fn await_text(&mut self, text: &str) -> &mut Self {
+        let start = Instant::now();
+        loop {
+            if let Some(at) = self.shown.find(text) {
+                self.shown.drain(..at + text.len());
+                return self;
+            }
+            assert!(start.elapsed() < PATIENCE, "{text:?} in {:?}", self.shown);
+            self.read();
+        }
+    }
+
+    fn read(&mut self) {
+        let soon = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let mut waiting = [PollFd::new(&self.screen, PollFlags::IN)];
+        if poll(&mut waiting, Some(&soon)).unwrap() > 0 {
+            let mut buffer = [0; 1024];
+            let len = self.screen.read(&mut buffer).unwrap();
+            self.shown.push_str(&String::from_utf8_lossy(&buffer[..len]));
+        }
+    }
+
+    pub(crate) fn type_keys(&mut self, keys: &str) -> &mut Self {
+        self.screen.write_all(keys.as_bytes()).unwrap();
+        self
+    }
+
+    /// Whether it shows what is typed.
+    pub(crate) fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.line).unwrap().local_modes;
+        assert_eq!(modes.contains(LocalModes::ECHO), modes.contains(LocalModes::ISIG | LocalModes::ICANON));
+        modes.contains(LocalModes::ECHO)
+    }
+
+    /// Waits until the command has ended with `status`; what was shown since the last text that was waited for.
+    pub(crate) fn ended_with(mut self, status: i32) -> String {
+        let start = Instant::now();
+        let ended = loop {
+            self.read();
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                break ended;
+            }
+            if start.elapsed() >= PATIENCE {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+                panic!("it does not end: {:?}", self.shown);
+            }
+        };
+        self.read();
+        assert_eq!(ended.code(), Some(status), "{:?}", self.shown);
+        assert!(self.echoes(), "the terminal is as it was");
+        self.shown
+    }
+}
