@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod enroll;
+mod invitation;
 mod knock;
 mod open;
 mod passphrase;
 mod program;
 mod server;
 mod terminal;
+mod via_ssh;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use knock_spa_keys::client::ClientSecret;
-use knock_spa_keys::server::{ServerLine, ServerSecret};
+use knock_spa_keys::client::{ClientKey, ClientSecret};
+use knock_spa_keys::server::{ServerKey, ServerLine, ServerSecret};
 use knock_spa_proto::spa::request::Request;
 use knock_spa_proto::spa::{EnvelopeKey, PACKET_LEN, Proven};
 use socket2::{Domain, Socket, Type};
@@ -29,6 +29,10 @@ impl Server {
         self.socket.local_addr().unwrap()
     }
 
+    pub(crate) fn key(&self) -> ServerKey {
+        self.secret.public()
+    }
+
     pub(crate) fn line(&self) -> String {
         let endpoints = self.address().to_string().parse().unwrap();
         ServerLine { key: self.secret.public(), endpoints }.to_string()
@@ -36,12 +40,17 @@ impl Server {
 
     /// The next packet, opened and proved to be of the client with the seed 32 × 0x09.
     pub(crate) fn hear(&self) -> Proven {
+        self.hear_of(&ClientSecret::from_seed([9; 32]).public())
+    }
+
+    /// The next packet, opened and proved to be of this client.
+    pub(crate) fn hear_of(&self, client: &ClientKey) -> Proven {
         let mut bytes = [0; PACKET_LEN + 1];
         let len = self.socket.recv(&mut bytes).unwrap();
         let packet = bytes.get(..len).unwrap();
         let key = self.secret.public();
         let statement = EnvelopeKey::of(&key).open(packet).unwrap().unseal(&self.secret).unwrap();
-        statement.verify(&ClientSecret::from_seed([9; 32]).public(), &key).unwrap()
+        statement.verify(client, &key).unwrap()
     }
 
     pub(crate) fn hear_request(&self) -> Request {
