@@ -8,6 +8,7 @@ use clap::Parser as _;
 
 use crate::close;
 use crate::completions;
+use crate::doctor;
 use crate::enroll;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
@@ -42,6 +43,8 @@ enum Verb {
     /// Asks a server to close what this device opened
     #[command(allow_missing_positional = true)]
     Close(close::Options),
+    /// Looks for what is wrong between this device and a server
+    Doctor(doctor::Options),
     /// Sends a classic knock: one packet for each port
     #[command(
         disable_help_flag = true,
@@ -103,6 +106,7 @@ fn obey(command_line: CommandLine, called: &OsStr) -> Result<ExitCode, Failure> 
         Verb::Open(options) => open::run(&options, &home()?, &services()),
         Verb::Close(options) => close::run(options, &home()?),
         Verb::Proxy(options) => proxy::run(&options, &home()?),
+        Verb::Doctor(options) => doctor::run(&options, &home()?, &services()),
         Verb::SshConfig(options) => ssh_config::run(&options, &home()?, called, named),
         Verb::Completions(options) => completions::run::<CommandLine>(options),
         Verb::Hosts(verb) => listing::run(verb, &home()?),

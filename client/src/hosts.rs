@@ -118,7 +118,7 @@ impl Profile {
         let named = self.ports.iter().find(|(_, at)| **at == port);
         named.map_or_else(
             || Service::Port(ServicePort { transport: Transport::Tcp, port }),
-            |(name, _)| Service::Named(name.clone()),
+            |(name, _)| Service::Named(*name),
         )
     }
 }
@@ -338,9 +338,12 @@ mod tests {
     #[test]
     fn a_host_is_found_by_its_name_or_by_its_only_endpoint_there() {
         let mut hosts = hosts();
-        let found = |hosts: &Hosts, name: &str| hosts.find_by_name_or_endpoint(name).map(|host| host.line.clone());
+        let found =
+            |hosts: &Hosts, name: &str| hosts.find_by_name_or_endpoint(name).map(|host| host.line.clone());
         let [first, second] = [line(7, "gw.example.net:62201"), line(8, "[2001:db8::1]:62201,gw2:1")];
-        for (name, line) in [("gw", &first), ("gw.example.net", &first), ("GW.example.NET", &first), ("gw2", &second)] {
+        for (name, line) in
+            [("gw", &first), ("gw.example.net", &first), ("GW.example.NET", &first), ("gw2", &second)]
+        {
             assert_eq!(found(&hosts, name).as_ref(), Some(line), "{name}");
         }
         assert_eq!(found(&hosts, "example.net"), None);

@@ -54,7 +54,12 @@ mod tests {
     #[test]
     fn a_sealed_key_is_told_by_its_first_word() {
         assert_eq!(Kind::of("knock-spa-client-sealed-v1 AAAA alice@laptop\n"), Kind::Sealed);
-        for text in ["", "knock-spa-client-secret-v1 AAAA\n", "knock-spa-client-sealed-v10 A", " knock-spa-client-sealed-v1"] {
+        for text in [
+            "",
+            "knock-spa-client-secret-v1 AAAA\n",
+            "knock-spa-client-sealed-v10 A",
+            " knock-spa-client-sealed-v1",
+        ] {
             assert_eq!(Kind::of(text), Kind::Bare, "{text}");
         }
     }

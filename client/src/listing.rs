@@ -45,7 +45,8 @@ pub(crate) fn run(verb: Verb, home: &Home) -> Result<(), Failure> {
 
 fn list(hosts: &Hosts, json: bool) -> Result<(), Failure> {
     if json {
-        let hosts = hosts.iter().map(|(alias, profile)| HostReport::of(&alias.to_string(), profile)).collect();
+        let hosts =
+            hosts.iter().map(|(alias, profile)| HostReport::of(&alias.to_string(), profile)).collect();
         return terminal::print_json(&HostsReport { hosts });
     }
     if hosts.iter().next().is_none() {

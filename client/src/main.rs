@@ -6,6 +6,7 @@ mod asking;
 mod close;
 mod command_line;
 mod completions;
+mod doctor;
 mod enroll;
 mod failure;
 mod family;

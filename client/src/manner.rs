@@ -78,6 +78,9 @@ mod tests {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             assert_eq!(parsed(&words).words(), words);
         }
-        assert_eq!(parsed(&["--source".into(), "auto".into(), "--wait".into(), "5s".into()]).words(), [""; 0]);
+        assert_eq!(
+            parsed(&["--source".into(), "auto".into(), "--wait".into(), "5s".into()]).words(),
+            [""; 0]
+        );
     }
 }

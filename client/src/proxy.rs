@@ -34,7 +34,7 @@ pub(crate) struct Options {
 /// all the same: who connects anew should not be cut off by the end of a lease that is older.
 pub(crate) fn run(options: &Options, home: &Home) -> Result<(), Failure> {
     let connection = connect(options, home)?;
-    relay::relay(connection).map_err(|error| {
+    relay::relay(&connection).map_err(|error| {
         Failure::new(Status::Io, format!("the connection to {} broke", options.host)).because(error)
     })
 }
@@ -48,7 +48,7 @@ fn connect(options: &Options, home: &Home) -> Result<std::net::TcpStream, Failur
     };
     let mut asking = Asking::new(home, &options.host, wish, options.manner)?;
     if options.verbose {
-        asking.say();
+        terminal::say(format_args!("address: {}", asking.reason()));
     }
     event_loop::run(await_port(options, &mut asking))?
 }
@@ -76,7 +76,9 @@ async fn await_port(options: &Options, asking: &mut Asking) -> Result<std::net::
     if options.verbose {
         terminal::say(words);
     }
-    connection.into_std().map_err(|error| Failure::new(Status::Os, "cannot hand on the connection").because(error))
+    connection
+        .into_std()
+        .map_err(|error| Failure::new(Status::Os, "cannot hand on the connection").because(error))
 }
 
 /// The request is for addresses of a family over which there is no way to the host.

@@ -67,12 +67,7 @@ fn is_ssh(name: &ServiceName) -> bool {
 }
 
 /// The proxy's command line: ssh replaces what begins with a percent sign, and a shell takes the rest apart.
-fn command(
-    host: &str,
-    manner: Manner,
-    called: &OsStr,
-    named_home: Option<&Path>,
-) -> Result<String, Failure> {
+fn command(host: &str, manner: Manner, called: &OsStr, named_home: Option<&Path>) -> Result<String, Failure> {
     let mut words = vec![program(called)?];
     if let Some(home) = named_home {
         words.push("--home".to_owned());
@@ -105,7 +100,11 @@ fn text(path: &OsStr) -> Result<String, Failure> {
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@".contains(c);
     let word = word.replace('%', "%%");
-    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +128,12 @@ mod tests {
         for (host, endpoints, ports, expected) in [
             ("gw", "gw.example.net:62201,gw2:1", "", "Host gw;HostName gw.example.net;ProxyCommand COMMAND;"),
             ("gw.example.net", "gw.example.net:1", "web = 8443", "Host gw.example.net;ProxyCommand COMMAND;"),
-            ("gw", "[2001:db8::1]:1", "ssh = 2222", "Host gw;HostName 2001:db8::1;Port 2222;ProxyCommand COMMAND;"),
+            (
+                "gw",
+                "[2001:db8::1]:1",
+                "ssh = 2222",
+                "Host gw;HostName 2001:db8::1;Port 2222;ProxyCommand COMMAND;",
+            ),
         ] {
             assert_eq!(shown(host, endpoints, ports), expected);
         }
