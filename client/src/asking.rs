@@ -1,5 +1,6 @@
 //! What is known before the first packet: whom to ask, for what, on whose behalf, and where to look.
 
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use knock_spa_keys::client::ClientSecret;
@@ -9,7 +10,6 @@ use knock_spa_proto::spa::request::Request;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
 use crate::hosts::Profile;
-use crate::io::terminal;
 use crate::listing;
 use crate::manner::Manner;
 use crate::packets::Packets;
@@ -18,6 +18,7 @@ use crate::reach;
 use crate::render;
 use crate::report::{self, Outcome, Port, Report, Whom};
 use crate::services::Database;
+use crate::source::Source;
 
 /// A request that is ready to be sent.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Asking {
     services: Services,
     address: Whom,
     routes: Routes,
-    manner: Manner,
+    source: Source,
 }
 
 /// What to open.
@@ -78,13 +79,18 @@ impl Asking {
             host: host.to_owned(),
             services: wish.services,
             routes: way.routes,
-            manner,
+            source: manner.source,
         })
     }
 
-    /// Says whom it is for, and why.
-    pub(crate) fn say(&self) {
-        terminal::say(render::mode(self.manner.source, &self.routes));
+    /// Whom it is for, and why.
+    pub(crate) fn reason(&self) -> String {
+        render::mode(self.source, &self.routes)
+    }
+
+    /// This machine's address on the way of the packets.
+    pub(crate) const fn own(&self) -> IpAddr {
+        self.routes.own()
     }
 
     /// What came of it.

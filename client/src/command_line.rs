@@ -8,6 +8,7 @@ use clap::Parser as _;
 
 use crate::close;
 use crate::completions;
+use crate::doctor;
 use crate::enroll;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
@@ -47,6 +48,8 @@ enum Verb {
     /// Asks a server to close what this device opened
     #[command(allow_missing_positional = true)]
     Close(close::Options),
+    /// Looks for what is wrong between this device and a server
+    Doctor(doctor::Options),
     /// Sends a classic knock: one packet for each port
     #[command(
         disable_help_flag = true,
@@ -114,6 +117,7 @@ fn obey(command_line: CommandLine, called: &OsStr) -> Result<ExitCode, Failure> 
         Verb::Close(options) => close::run(options, &home()?),
         Verb::Passphrase(options) => passphrase::run(options, &home()?),
         Verb::Proxy(options) => proxy::run(&options, &home()?),
+        Verb::Doctor(options) => doctor::run(&options, &home()?, &services()),
         Verb::SshConfig(options) => ssh_config::run(&options, &home()?, called, named),
         Verb::Completions(options) => completions::run::<CommandLine>(options),
         Verb::Hosts(verb) => listing::run(verb, &home()?),

@@ -70,7 +70,13 @@ impl Home {
         self.directory.join("client.key")
     }
 
-    fn hosts_path(&self) -> PathBuf {
+    /// The directory of the files.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the known hosts are.
+    pub(crate) fn hosts_path(&self) -> PathBuf {
         self.directory.join("hosts.toml")
     }
 

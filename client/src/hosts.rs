@@ -118,7 +118,7 @@ impl Profile {
         let named = self.ports.iter().find(|(_, at)| **at == port);
         named.map_or_else(
             || Service::Port(ServicePort { transport: Transport::Tcp, port }),
-            |(name, _)| Service::Named(name.clone()),
+            |(name, _)| Service::Named(*name),
         )
     }
 }

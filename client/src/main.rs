@@ -7,6 +7,7 @@ mod close;
 mod command_line;
 mod completions;
 mod device_key;
+mod doctor;
 mod enroll;
 mod failure;
 mod family;

@@ -79,7 +79,7 @@ fn ask(options: &Options, home: &Home, usual: &Database) -> Result<Report, Failu
     let wish = |_: &Profile| Wish { services: options.services.clone(), probe: options.probe, usual };
     let mut asking = Asking::new(home, &options.host, wish, options.manner)?;
     if options.verbose {
-        asking.say();
+        terminal::say(format_args!("address: {}", asking.reason()));
     }
     let (outcome, ports) = event_loop::run(send(options, &mut asking))??;
     let report = asking.report(outcome, ports);

@@ -105,11 +105,24 @@ const fn has(addresses: Addresses, family: Family) -> bool {
     }
 }
 
+/// Whether an address is one by which the world knows its host.
+pub(crate) fn is_global(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_global_v4(&v4),
+        IpAddr::V6(v6) => is_global_v6(&v6),
+    }
+}
+
+/// Whether an address is one that a provider shares out behind its own NAT (RFC 6598).
+pub(crate) fn is_shared_v4(address: &Ipv4Addr) -> bool {
+    let [a, b, _, _] = address.octets();
+    a == 100 && b & 0xc0 == 64
+}
+
 /// Whether an address is one by which the world knows its host. Addresses for documentation (RFC 5737) count:
 /// networks that use them as examples use them as global ones.
 fn is_global_v4(address: &Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let shared = a == 100 && b & 0xc0 == 64; // RFC 6598
     let protocol_assignments = a == 192 && b == 0 && c == 0; // RFC 6890, 464XLAT among them
     let benchmarking = a == 198 && b & 0xfe == 18; // RFC 2544
     !(a == 0
@@ -117,7 +130,7 @@ fn is_global_v4(address: &Ipv4Addr) -> bool {
         || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
-        || shared
+        || is_shared_v4(address)
         || protocol_assignments
         || benchmarking)
 }

@@ -34,7 +34,7 @@ pub(crate) struct Options {
 /// all the same: who connects anew should not be cut off by the end of a lease that is older.
 pub(crate) fn run(options: &Options, home: &Home) -> Result<(), Failure> {
     let connection = connect(options, home)?;
-    relay::relay(connection).map_err(|error| {
+    relay::relay(&connection).map_err(|error| {
         Failure::new(Status::Io, format!("the connection to {} broke", options.host)).because(error)
     })
 }
@@ -48,7 +48,7 @@ fn connect(options: &Options, home: &Home) -> Result<std::net::TcpStream, Failur
     };
     let mut asking = Asking::new(home, &options.host, wish, options.manner)?;
     if options.verbose {
-        asking.say();
+        terminal::say(format_args!("address: {}", asking.reason()));
     }
     event_loop::run(await_port(options, &mut asking))?
 }

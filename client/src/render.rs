@@ -108,8 +108,8 @@ pub(crate) fn mode(source: Source, routes: &Routes) -> String {
     let stated = [addresses.v4().map(IpAddr::from), addresses.v6().map(IpAddr::from)];
     let stated: Vec<IpAddr> = stated.into_iter().flatten().collect();
     let whose = match source {
-        Source::Stated(_) => return format!("address: {}, as --source says", list(&stated)),
-        Source::Sender => return "address: sender, as --source says".to_owned(),
+        Source::Stated(_) => return format!("{}, as --source says", list(&stated)),
+        Source::Sender => return "sender, as --source says".to_owned(),
         Source::Auto => "which this machine has, and which is global",
     };
     let mut reasons = Vec::new();
@@ -119,7 +119,7 @@ pub(crate) fn mode(source: Source, routes: &Routes) -> String {
     if !stated.is_empty() {
         reasons.push(format!("{}, {whose}", list(&stated)));
     }
-    format!("address: {}", reasons.join("; "))
+    reasons.join("; ")
 }
 
 fn list(addresses: &[IpAddr]) -> String {

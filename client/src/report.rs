@@ -59,7 +59,8 @@ pub(crate) struct Whom {
 /// A port that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Port {
-    name: String,
+    /// What it is called.
+    pub(crate) name: String,
     state: State,
     /// Where it accepted a connection.
     at: Option<SocketAddr>,

@@ -45,6 +45,14 @@ pub(crate) async fn send_only(packets: &mut Packets, repeat: u8) -> Result<(), F
     Ok(())
 }
 
+/// Tries the ports of `probes` once, for at most `wait`, and sends nothing else.
+pub(crate) async fn look(probes: &[Probe], wait: Duration) -> Vec<Answer> {
+    let mut watch = Watch::new(probes, Start::now(), drop);
+    watch.begin();
+    watch.until(wait).await;
+    watch.answers
+}
+
 /// Sends packets and tries the ports of `probes` for at most `wait`; hands `connected` the first connection to each,
 /// and tells `progress` how long it has been.
 pub(crate) async fn watch(

@@ -12,13 +12,13 @@ use socket2::SockRef;
 ///
 /// # Errors
 /// Where the connection breaks. A reader of standard output that has had enough is an end like any other.
-pub(crate) fn relay(connection: TcpStream) -> io::Result<()> {
-    set_up(&connection)?;
+pub(crate) fn relay(mut connection: &TcpStream) -> io::Result<()> {
+    set_up(connection)?;
     // Not the standard library's own: that one holds back what does not end with a newline.
     let (input, output) = (standard(rustix::stdio::stdin())?, standard(rustix::stdio::stdout())?);
     let up = connection.try_clone()?;
     let sending = thread::Builder::new().spawn(move || send(&input, &up))?;
-    match io::copy(&mut &connection, &mut &output) {
+    match io::copy(&mut connection, &mut &output) {
         Ok(_) => close(output)?,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => return Err(error),

@@ -97,13 +97,12 @@ fn what_failed_can_be_tried_again_with_the_same_key() {
     let failed = end(spawn(&device, &options, &line)).ended_with(69);
     let failed =
         failed.said("does not answer within 10 s").said("the same invitation").said("expired or revoked");
-    let (_, _) = hear_both(&server);
     let key = key_of(&device);
     while !server.has_heard_all() {
-        hear_both(&server);
+        assert_eq!(hear_both(&server).1, open_ssh());
     }
     let child = spawn(&device, &options, &line);
-    hear_both(&server);
+    assert_eq!(hear_both(&server).1, open_ssh());
     port.open();
     let run = end(child).ended_with(0).said("is known already");
     assert_eq!((run.out, key_of(&device)), (failed.out, key));
@@ -162,7 +161,7 @@ fn a_key_under_a_passphrase_enrols() {
     device.run_with_input(["passphrase", "--passphrase-fd", "0"], "secret").ended_with(0);
     let input = format!("secret\n{}\n", invitation(&server, ""));
     device.run_with_input(["enroll", "--passphrase-fd", "0"], &input).ended_with(0);
-    server.hear_of(&invited().public());
+    assert!(matches!(server.hear_of(&invited().public()).request().unwrap(), Request::Enrol(_)));
 
     let new = Device::new();
     let input = format!("secret\n{}\n", invitation(&server, ""));

@@ -78,12 +78,12 @@ fn a_key_that_has_none_does_not_get_one_by_the_way() {
 fn the_passphrase_lets_the_key_be_used() {
     let (device, server) = sealed();
     open(&device, &format!("{PASSPHRASE}\n")).ended_with(0).said("sent 1 packet");
-    server.hear_request();
+    drop(server.hear_request());
     // The last line of a file may lack its end.
     open(&device, PASSPHRASE).ended_with(0);
-    server.hear_request();
+    drop(server.hear_request());
     device.run_with_input(["close", "gw", "--passphrase-fd", "0"], PASSPHRASE).ended_with(0);
-    server.hear_request();
+    drop(server.hear_request());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_passphrase_comes_from_any_descriptor() {
         shell.args(["-c", script, env!("CARGO_BIN_EXE_knock-spa")]).arg(&file);
         shell.env("KNOCK_SPA_HOME", device.home()).env("PATH", "/bin");
         run(shell, "").ended_with(0);
-        server.hear_request();
+        drop(server.hear_request());
     }
 }
 
@@ -199,7 +199,7 @@ fn the_terminal_is_asked_whatever_the_streams_are_and_shows_nothing() {
     terminal.type_keys("\x15correct  \x7f\x08 horse, Ärger\n");
     let shown = terminal.ended_with(0);
     assert!(shown.contains("sent 1 packet") && !shown.contains("horse"), "{shown:?}");
-    server.hear_request();
+    drop(server.hear_request());
 
     let mut terminal = Terminal::run(&device, "exec \"$0\" open ssh gw --no-wait");
     for _ in 0..3 {

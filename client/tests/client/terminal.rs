@@ -45,14 +45,13 @@ impl Terminal {
 
     /// Waits until `text` has appeared behind what was waited for before.
     pub(crate) fn await_text(&mut self, text: &str) -> &mut Self {
-        for _ in 0..PATIENCE {
-            if let Some((_, rest)) = self.shown.split_once(text) {
-                self.shown = rest.to_owned();
-                return self;
-            }
+        let rest = (0..PATIENCE).find_map(|_| {
             self.read();
-        }
-        panic!("{text:?} in {:?}", self.shown);
+            self.shown.split_once(text).map(|(_, rest)| rest.to_owned())
+        });
+        assert!(rest.is_some(), "{text:?} in {:?}", self.shown);
+        self.shown = rest.unwrap();
+        self
     }
 
     fn read(&mut self) {
@@ -61,7 +60,7 @@ impl Terminal {
         if poll(&mut waiting, Some(&soon)).unwrap() > 0 {
             let mut buffer = [0; 1024];
             let len = self.screen.read(&mut buffer).unwrap();
-            self.shown.push_str(&String::from_utf8_lossy(&buffer.get(..len).unwrap()));
+            self.shown.push_str(&String::from_utf8_lossy(buffer.get(..len).unwrap()));
         }
     }
 
