@@ -58,6 +58,9 @@ fn write(event: &Event) {
         Event::Closed { door, address, by, cause } => {
             tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
         }
+        Event::Enrolled { name, key, from } => {
+            tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
+        }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
             if *refusal == Refusal::NoRoom {

@@ -5,8 +5,10 @@
 
 mod asking;
 mod backoff;
+mod clients;
 mod desk;
 mod doing;
+mod enrolling;
 mod jobs;
 mod listening;
 mod numbers;
@@ -276,7 +278,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::ReloadWanted => {
                 if let Err(error) = self.reload().await {
-                    tracing::error!(event = "reload-failed", "nothing has changed:\n{error}");
+                    tracing::error!(
+                        event = "reload-failed",
+                        "the old configuration stays in force:\n{error}"
+                    );
                 }
             }
             Happened::HeartbeatDue => notify::beat(),

@@ -7,6 +7,7 @@ mod bucket;
 mod decide;
 pub mod effect;
 mod ending;
+mod enrolling;
 mod holds;
 mod knocks;
 pub mod opening;
@@ -34,13 +35,15 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::enrolling::Enrolling;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
-use crate::client::Client;
+use crate::client::{Client, Rate};
+use crate::invitation::Invitation;
 use crate::rules::{Action, Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
@@ -86,6 +89,8 @@ enum Awaited {
     Run(RunId),
     /// This door opens for this address.
     StrikeOut(Knockable, Address),
+    /// This client is enrolled: by its files, once its mark is on record.
+    Enrolment(Enrolling),
     /// Nothing: the record itself was what mattered.
     Nothing,
 }
@@ -117,6 +122,38 @@ pub struct Claim {
     pub from: Address,
 }
 
+/// Who signs packets.
+#[derive(Debug)]
+enum Asker {
+    /// An enrolled client, which may open and close.
+    Client(Client),
+    /// Whoever has an invitation, and may enrol by it.
+    Invitation(Invitation),
+}
+
+impl Asker {
+    const fn key(&self) -> &ClientKey {
+        match self {
+            Self::Client(client) => &client.key,
+            Self::Invitation(invitation) => invitation.key(),
+        }
+    }
+
+    const fn rate(&self) -> Rate {
+        match self {
+            Self::Client(client) => client.rate,
+            Self::Invitation(invitation) => invitation.client.rate,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Client(client) => client.name.as_str().into(),
+            Self::Invitation(invitation) => enrolling::asker(invitation),
+        }
+    }
+}
+
 impl Admit {
     /// Stages 6 to 12 for one statement.
     pub fn handle_claim(&mut self, claim: &Claim, now: Now) {
@@ -131,29 +168,40 @@ impl Admit {
         if stamp.abs_diff(now.unix) > self.rules.window() {
             return Err(nobody(Refusal::Stale));
         }
-        let client =
-            self.rules.client(claim.statement.client()).filter(|client| client.is_valid_at(now.unix));
-        let client = client.cloned().ok_or_else(|| nobody(Refusal::UnknownClient))?;
-        if stamp <= self.mark(&client.key) {
+        let asker = self.asker(claim.statement.client(), now.unix);
+        let asker = asker.ok_or_else(|| nobody(Refusal::UnknownClient))?;
+        if stamp <= self.mark(asker.key()) {
             return Err(nobody(Refusal::Replayed));
         }
         if !self.rules.is_server(&claim.server) {
             return Err(nobody(Refusal::Forged));
         }
-        let proven = claim.statement.clone().verify(&client.key, &claim.server);
+        let proven = claim.statement.clone().verify(asker.key(), &claim.server);
         let proven = proven.map_err(|_| nobody(Refusal::Forged))?;
-        // From here on the packet is the client's own.
-        let refused = |refusal| (refusal, Some(client.name.as_str().into()));
-        self.marks.insert(client.key, stamp);
+        // From here on the packet is the asker's own.
+        let refused = |refusal| (refusal, Some(asker.to_text()));
+        self.marks.insert(*asker.key(), stamp);
         let request = proven.request().map_err(|_| refused(Refusal::Malformed))?;
-        if !self.buckets.entry(client.key).or_insert_with(Bucket::full).take(client.rate, now.boot) {
+        if !self.buckets.entry(*asker.key()).or_insert_with(Bucket::full).take(asker.rate(), now.boot) {
             return Err(refused(Refusal::TooOften));
         }
-        match request {
-            Request::Open(open) => self.open(&client, &open, claim, now).map_err(refused),
-            Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
-            Request::Enrol(_) => Err(refused(Refusal::Unauthorised)),
+        let done = match (&asker, request) {
+            (Asker::Client(client), Request::Open(open)) => self.open(client, &open, claim, now),
+            (Asker::Client(client), Request::Close(close)) => self.close_own(client, &close, claim, now),
+            (Asker::Invitation(invitation), Request::Enrol(enrol)) => self.enrol(invitation, &enrol, claim),
+            (Asker::Client(_), Request::Enrol(_)) => Err(Refusal::Unauthorised),
+            (Asker::Invitation(_), Request::Open(_) | Request::Close(_)) => Err(Refusal::Unauthorised),
+        };
+        done.map_err(refused)
+    }
+
+    /// Whose key has these bytes, if it is somebody's now.
+    fn asker(&self, key: &[u8; 32], now: UnixTime) -> Option<Asker> {
+        if let Some(client) = self.rules.client(key) {
+            return client.is_valid_at(now).then(|| Asker::Client(client.clone()));
         }
+        let invitation = self.rules.invitation(key).filter(|invitation| invitation.is_valid_at(now));
+        invitation.cloned().map(Asker::Invitation)
     }
 
     fn mark(&self, client: &ClientKey) -> UnixTime {
@@ -219,6 +267,19 @@ impl Admit {
     pub fn handle_rules(&mut self, rules: Rules, now: Now) {
         self.rules = rules;
         self.spent.clear();
+        self.end_disallowed(now);
+        for server in self.rules.servers().to_vec() {
+            self.effects.push_back(Effect::Note(Record::Key(server)));
+        }
+    }
+
+    /// Puts rules in force that differ in nothing but clients. What they do not allow any more ends.
+    pub fn handle_clients(&mut self, rules: Rules, now: Now) {
+        self.rules = rules;
+        self.end_disallowed(now);
+    }
+
+    fn end_disallowed(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| {
             let door = self.rules.door(opening.door);
             let door_stays = door.is_some_and(|door| {
@@ -232,9 +293,6 @@ impl Admit {
             !(door_stays && asker_stays)
         });
         self.end(None, ids, Cause::ByReload, now);
-        for server in self.rules.servers().to_vec() {
-            self.effects.push_back(Effect::Note(Record::Key(server)));
-        }
     }
 
     /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by
@@ -286,6 +344,7 @@ impl Admit {
         match outcome {
             Outcome::Recorded(ticket, result) => self.handle_recorded(ticket, result, now),
             Outcome::StruckOut(ticket, result) => self.handle_struck_out(ticket, result, now),
+            Outcome::Enrolled(ticket, result) => self.handle_enrolled(ticket, result, now),
             Outcome::Ran(JobId::Hold(job), ended) => self.handle_ran(job, ended, now),
             Outcome::Ran(JobId::Run(job), ended) => self.handle_run_ended(job, ended, now),
         }
@@ -311,6 +370,7 @@ impl Admit {
             Some(Awaited::Closing(opening)) => self.release(opening),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
+            Some(Awaited::Enrolment(enrolling)) => self.go_on_with_enrolment(enrolling, result, now),
             Some(Awaited::StrikeOut(..) | Awaited::Nothing) | None => {}
         }
     }

@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod admit;
 pub mod client;
 pub mod command;
+pub mod invitation;
 pub mod knockd;
 pub mod pace;
 pub mod rules;

@@ -48,5 +48,5 @@ fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
         error.into()
     })?;
     terminal::note(format_args!("removed client {name}"));
-    daemon::tell_changed(paths)
+    daemon::tell_changed(paths, name)
 }

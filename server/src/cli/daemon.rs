@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use clap::Args;
+use knock_spa_engine::client::ClientName;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::{Command, Reply};
+use knock_spa_proto::control::{ClientsReloaded, Command, Reply};
 use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
@@ -104,13 +105,25 @@ pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Fai
     terminal::say(done(ask(config, &paths, command)?)?)
 }
 
-/// Lets a daemon that runs know that a file has changed.
-pub(super) fn tell_changed(paths: &Paths) -> Result<(), Failure> {
-    match control::ask(&paths.runtime, Command::Reload) {
-        Ok(reply) => done(reply).map(drop),
-        Err(AskError::NoDaemon(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// Lets a daemon that runs know that the file of this client has changed, and sees that it went by it.
+pub(super) fn tell_changed(paths: &Paths, client: &ClientName) -> Result<(), Failure> {
+    let failure = match control::ask(&paths.runtime, Command::ReloadClients) {
+        Err(AskError::NoDaemon(_)) => return Ok(()),
+        Err(error) => error.into(),
+        Ok(Reply::ClientsReloaded(ClientsReloaded { unusable, faults })) => {
+            if !unusable.contains(&client.to_string()) {
+                faults.iter().for_each(|fault| terminal::note(format_args!("warning: {fault}")));
+                return Ok(());
+            }
+            Failure::new(Exit::Data, faults.join("\n"))
+        }
+        Ok(reply) => match done(reply) {
+            Err(failure) => failure,
+            Ok(what) => Failure::new(Exit::Io, format_args!("the daemon's answer is not understood: {what}")),
+        },
+    };
+    let stands = format!("the file of {client} stands as it is now, but what was in force before still is");
+    Err(failure.hint(format!("{stands}: `knock-spad reload`, or restart the daemon")))
 }
 
 /// Asks the daemon that runs.
@@ -138,6 +151,8 @@ pub(super) fn done(reply: Reply) -> Result<String, Failure> {
     match reply {
         Reply::Done { what } => Ok(what),
         Reply::Failed { why } => Err(Failure::new(Exit::Data, why)),
-        Reply::Status(_) => Err(Failure::new(Exit::Io, "the daemon's answer is not understood")),
+        Reply::Status(_) | Reply::ClientsReloaded(_) => {
+            Err(Failure::new(Exit::Io, "the daemon's answer is not understood"))
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use clap::error::ErrorKind;
 
 use crate::clients::NotEnrolled;
+use crate::clients::invitations::NotInvited;
 use crate::config::ConfigError;
 use crate::config::dialect::Dialect;
 use crate::config::remark::Faults;
@@ -156,11 +157,34 @@ impl From<NotEnrolled> for Failure {
         match error {
             NotEnrolled::NameTaken(_) => Self::new(Exit::CantCreate, error)
                 .hint("choose another name, or `knock-spad client remove` it first"),
+            NotEnrolled::Reserved(ref name) => {
+                let hint = format!("choose another name, or `knock-spad invite revoke {name}` first");
+                Self::new(Exit::CantCreate, error).hint(hint)
+            }
+            NotEnrolled::KeyOfInvitation(_) => Self::new(Exit::Data, error)
+                .hint("each device makes its own key: `knock-spa enroll` prints its line"),
             NotEnrolled::KeyTaken(_) => {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
             NotEnrolled::File(error) => Self::of_clients(error.into()),
+        }
+    }
+}
+
+impl From<NotInvited> for Failure {
+    fn from(error: NotInvited) -> Self {
+        match error {
+            NotInvited::NameTaken(_) => Self::new(Exit::CantCreate, error)
+                .hint("choose another name, or `knock-spad client remove` it first"),
+            NotInvited::Pending(ref name) => {
+                let hint = format!("choose another name, or `knock-spad invite revoke {name}` first");
+                Self::new(Exit::CantCreate, error).hint(hint)
+            }
+            NotInvited::TooMany => Self::new(Exit::CantCreate, error)
+                .hint("`knock-spad invite list` shows them, `knock-spad invite revoke NAME` removes one"),
+            NotInvited::Unreadable(error) => Self::of_clients(error),
+            NotInvited::File(error) => Self::of_clients(error.into()),
         }
     }
 }

@@ -35,7 +35,20 @@ pub(super) fn parse(file: &Path, name: &ClientName, text: &str) -> Result<Policy
 }
 
 fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<Policy> {
-    let key = table.read("key", reader, key);
+    let hint = "key = \"knock-spa-client-v1 ...\", as `knock-spa enroll` prints it";
+    let policy = read_client(name, hint, &mut table, reader);
+    table.finish(reader);
+    policy
+}
+
+/// The keys of a client in a table that may have others. `key_hint` tells where its key comes from.
+pub(super) fn read_client(
+    name: &ClientName,
+    key_hint: &str,
+    table: &mut Table<'_>,
+    reader: &mut Reader,
+) -> Option<Policy> {
+    let key = table.read("key", reader, client_key);
     let services = table.read("services", reader, |entry, reader| {
         entry.list(MAX_LIST, reader, |service, reader| service.parse(None, reader))
     });
@@ -45,9 +58,8 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
     let not_before = table.read("not-before", reader, date);
     let not_after = table.read("not-after", reader, date);
     let rate = table.read("rate", reader, |entry, reader| entry.parse(None, reader));
-    table.finish(reader);
     if key.is_absent() {
-        reader.fault(1, "no key", Some("key = \"knock-spa-client-v1 ...\", as `knock-spa enroll` prints it"));
+        reader.fault(1, "no key", Some(key_hint));
     }
     is_ever_valid(&not_before, &not_after, reader);
     let Given::Value(At { line: key_line, value: ClientLine { key, .. } }) = key else { return None };
@@ -67,7 +79,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
 }
 
 /// Never shows the text: it may be a secret key in the wrong file.
-fn key(entry: Entry<'_>, reader: &mut Reader) -> Option<ClientLine> {
+pub(super) fn client_key(entry: Entry<'_>, reader: &mut Reader) -> Option<ClientLine> {
     let place = entry.place.clone();
     entry.text(reader)?.parse().map_err(|error| place.fault(error, None, reader)).ok()
 }
@@ -84,7 +96,10 @@ fn from(entry: Entry<'_>, reader: &mut Reader) -> Option<Vec<Cidr>> {
     Some(networks.into_iter().map(|at| at.value).collect())
 }
 
-fn date<T: TryFrom<Datetime, Error = NotADate>>(entry: Entry<'_>, reader: &mut Reader) -> Option<T> {
+pub(super) fn date<T: TryFrom<Datetime, Error = NotADate>>(
+    entry: Entry<'_>,
+    reader: &mut Reader,
+) -> Option<T> {
     let place = entry.place.clone();
     entry.datetime(reader)?.try_into().map_err(|error| place.fault(error, None, reader)).ok()
 }

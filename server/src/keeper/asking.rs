@@ -22,6 +22,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
+            Command::ReloadClients => match self.reload_clients() {
+                Ok(reloaded) => return Reply::ClientsReloaded(reloaded),
+                Err(error) => Err(error.to_string()),
+            },
             Command::GuardConfirm => self.confirm_guard(),
             Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
         };
@@ -50,7 +54,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         Ok(format!("{name}: {count} {} closed", if count == 1 { "opening" } else { "openings" }))
     }
 
-    /// Reads everything again; where anything is wrong, nothing changes.
+    /// Reads everything again; where anything is wrong, the old configuration stays, but clients' files count each by
+    /// itself all the same.
     pub(super) async fn reload(&mut self) -> Result<String, LoadError> {
         notify::reloading();
         if let Source::Knockd(as_knockd) = &self.source {
@@ -80,6 +85,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Err(error) => {
                 self.log.reopen(&self.plan.settings.log);
                 self.tell_not_reloaded(&error);
+                if let Err(error) = self.reload_clients() {
+                    tracing::error!(event = "clients-not-reloaded", "who was enrolled still is:\n{error}");
+                }
                 Err(error)
             }
         };

@@ -18,6 +18,9 @@ pub fn notice(event: &Event) -> Option<String> {
         Event::Closed { door, address, cause, by: _ } => {
             Some(format!("{}: {door}: closed ({})", NtopText(*address), words_for_cause(*cause)))
         }
+        Event::Enrolled { name, key, from } => {
+            Some(format!("{}: enrolled as {name}, {}", NtopText(*from), key.fingerprint()))
+        }
         Event::CommandFailed { door, ended, next } => Some(failed(&door.to_string(), *ended, *next)),
         Event::StopFailed { door, ended, next } => Some(failed(door, *ended, *next)),
         Event::NotStruckOut { door } => {

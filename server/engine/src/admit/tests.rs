@@ -8,6 +8,7 @@ mod chaos;
 mod closing;
 mod commands;
 mod crashes;
+mod enrolling;
 mod journal;
 mod lies;
 mod opening;

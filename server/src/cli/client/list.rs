@@ -6,7 +6,7 @@ use knock_spa_proto::time::UnixTime;
 use serde::Serialize;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::terminal;
+use crate::cli::{columns, terminal};
 use crate::clients::date::{NotAfter, NotBefore};
 use crate::clients::words::{Granted, Mode, PerMinute};
 use crate::clients::{self, Roster};
@@ -35,7 +35,8 @@ pub(super) fn run(paths: &Paths, arguments: &Arguments) -> Result<(), Failure> {
         terminal::note("no client is enrolled");
         return Ok(());
     }
-    terminal::say(table(&rows))
+    let heads = ["NAME", "SERVICES", "ADDRESS", "UNTIL", "FINGERPRINT"].map(ToOwned::to_owned);
+    terminal::say(columns::aligned(heads, rows.iter().map(Row::cells)))
 }
 
 /// A client as it is shown.
@@ -89,19 +90,4 @@ fn until(client: &Client, now: UnixTime) -> String {
         (_, Some(end)) => NotAfter(end).to_string(),
         (_, None) => "-".into(),
     }
-}
-
-/// Columns, each as wide as its widest cell.
-fn table(rows: &[Row]) -> String {
-    let heads = ["NAME", "SERVICES", "ADDRESS", "UNTIL", "FINGERPRINT"].map(ToOwned::to_owned);
-    let lines: Vec<_> = std::iter::once(heads).chain(rows.iter().map(Row::cells)).collect();
-    let mut widths = [0; 5];
-    for line in &lines {
-        widths.iter_mut().zip(line).for_each(|(width, cell)| *width = (*width).max(cell.len()));
-    }
-    let shown = lines.iter().map(|line| {
-        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
-        format!("{}\n", cells.collect::<String>().trim_end())
-    });
-    shown.collect()
 }

@@ -88,9 +88,12 @@ fn what_ends_together_is_closed_in_one_go() {
     let moves = |effect| match effect {
         Effect::Open(elements) => Some((elements.len(), 0)),
         Effect::Close(elements) => Some((0, elements.len())),
-        Effect::Record(..) | Effect::Note(_) | Effect::Run(_) | Effect::StrikeOut(..) | Effect::Say(_) => {
-            None
-        }
+        Effect::Record(..)
+        | Effect::Note(_)
+        | Effect::Run(_)
+        | Effect::StrikeOut(..)
+        | Effect::Enrol(..)
+        | Effect::Say(_) => None,
     };
     let moved: Vec<_> = core::iter::from_fn(|| world.admit.poll_effect()).filter_map(moves).collect();
     assert_eq!(moved, [(0, 4)], "nothing is opened for what is about to end too");

@@ -50,6 +50,7 @@ fn said(world: &mut World) -> Vec<String> {
         Event::NotStruckOut { door } => Some(format!("{door}: not struck out")),
         Event::Opened { .. }
         | Event::Closed { .. }
+        | Event::Enrolled { .. }
         | Event::Refused { .. }
         | Event::CommandFailed { .. }
         | Event::JournalFailed => None,
