@@ -74,10 +74,6 @@ pub(crate) fn run(
     }
     let (key, created) = device::key(home, options.device.clone(), device)?;
     terminal::print(key.public())?;
-    let by_hand = !matches!(given, Some(Given::Invitation(_))) && options.via_ssh.is_none();
-    if by_hand && (given.is_none() || created == Created::New) {
-        terminal::say(render::HAND_OVER);
-    }
     // Both come from standard input, the passphrase first.
     let asks = given.is_none() && options.via_ssh.is_none();
     let key = if asks && home.passphrases().are_on_standard_input() {
@@ -89,6 +85,10 @@ pub(crate) fn run(
         Some(at) => Some(over_ssh(&at, &options, &key)?),
         None => {
             let given = if given.is_some() { given } else { Given::parse(&terminal::answer(QUESTION)?)? };
+            let by_hand = matches!(given, Some(Given::Server(_)));
+            if given.is_none() || by_hand && created == Created::New {
+                terminal::say(render::HAND_OVER);
+            }
             given.map(|given| enrolment(given, &options)).transpose()?
         }
     };

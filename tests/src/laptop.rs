@@ -57,6 +57,12 @@ impl<'w> Laptop<'w> {
         Run::of(self.host, &mut self.program(words), "")
     }
 
+    /// `knock-spa` with the words of this line and with this standard input, to its end.
+    #[must_use]
+    pub fn run_with_input(&self, line: &str, input: &str) -> Run {
+        Run::of(self.host, &mut self.program(&line.split_whitespace().collect::<Vec<_>>()), input)
+    }
+
     /// Starts `knock-spa` with the words of this line.
     #[must_use]
     pub fn spawn(&self, line: &str) -> Running {
