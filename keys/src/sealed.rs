@@ -190,6 +190,14 @@ mod tests {
         assert_eq!((opened.secret.expose(), opened.comment.as_str()), (&[9; 32], "alice@laptop"));
     }
 
+    /// Of `tests/vectors.json`, which Python made.
+    #[test]
+    fn the_vector_is_the_key_that_it_should_be() {
+        let line = "knock-spa-client-sealed-v1 DQ0NDQ0NDQ0NDQ0NDQ0NDQ4ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODrhtXXRDC54ylzv/wOqKzhAHbZ1pFBI74eDqrOGkUguFMuvWju6iEvsCXl4jZ50dhQ alice@laptop";
+        let line: ClientSealedLine = line.parse().unwrap();
+        assert_eq!(line.unseal(b"correct horse battery staple").unwrap().secret.expose(), &[9; 32]);
+    }
+
     #[test]
     fn no_other_passphrase_and_no_changed_line_opens() {
         let line: ClientSealedLine = LINE.parse().unwrap();
