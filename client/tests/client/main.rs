@@ -7,4 +7,6 @@ mod enroll;
 mod knock;
 mod open;
 mod program;
+mod proxy;
 mod server;
+mod shell;
