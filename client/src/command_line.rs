@@ -65,7 +65,7 @@ enum Verb {
     /// Lists, shows and forgets hosts
     #[command(subcommand)]
     Hosts(listing::Verb),
-    /// Prints a block for ssh_config(5), with which plain ssh asks for its port first
+    /// Prints a block for ssh's configuration, with which plain ssh asks for its port first
     SshConfig(ssh_config::Options),
     /// Prints a script that completes this command line in a shell
     Completions(completions::Options),

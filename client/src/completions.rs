@@ -36,6 +36,13 @@ pub(crate) fn run<C: CommandFactory>(options: Options) -> Result<(), Failure> {
     let mut script = Vec::new();
     let mut command = C::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(Shell::from(options.shell), &mut command, name, &mut script);
-    terminal::print_bytes(&script)
+    clap_complete::generate(Shell::from(options.shell), &mut command, &name, &mut script);
+    terminal::print(mended(&String::from_utf8_lossy(&script), &name).trim_end())
+}
+
+/// The script for bash calls the state after a subcommand by one name where it enters it, and by another where it looks
+/// it up, if the program's name has a hyphen (<https://github.com/clap-rs/clap/issues/6421>). The other scripts have
+/// neither.
+fn mended(script: &str, name: &str) -> String {
+    script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }

@@ -145,7 +145,7 @@ fn enrol(
         Some(invitation) if services.is_empty() => first_door::only_enrol(&alias, profile, &key, invitation),
         invitation => {
             let wish = Wish { services, probe: options.first.probe, usual };
-            First { alias: &alias, profile, wish }.open(key, invitation)
+            First { alias: &alias, profile, wish, wait: options.first.wait }.open(key, invitation)
         }
     }
 }

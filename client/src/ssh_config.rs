@@ -44,7 +44,7 @@ fn passphrase_asked(host: &str) -> String {
     format!("this device's key has a passphrase, and each `ssh {host}` will ask for it")
 }
 
-/// The block for ssh_config(5).
+/// The block for ssh's configuration.
 fn block(host: &str, profile: &Profile, command: &str, asks: bool) -> String {
     let mut lines = vec![format!(
         "# Plain `ssh {host}` asks the server for its port first. Belongs above any `Host *` of ~/.ssh/config."

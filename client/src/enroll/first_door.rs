@@ -34,8 +34,11 @@ pub(crate) struct FirstDoor {
     /// The TCP port to try, instead of the usual one of the door
     #[arg(long, value_name = "PORT")]
     pub(crate) probe: Option<NonZeroU16>,
+    /// How long to try
+    #[arg(long, value_name = "SPAN", default_value_t = WAIT)]
+    pub(crate) wait: Span,
     /// Opens nothing yet
-    #[arg(long, conflicts_with = "probe")]
+    #[arg(long, conflicts_with_all = ["probe", "wait"])]
     pub(crate) no_open: bool,
 }
 
@@ -48,9 +51,11 @@ pub(crate) struct First<'a> {
     pub(crate) profile: &'a Profile,
     /// The doors, at least one, and where to look.
     pub(crate) wish: Wish<'a>,
+    /// How long to try.
+    pub(crate) wait: Span,
 }
 
-/// How long to try: some packets may get lost, and the server writes down the enrolment first.
+/// How long to try where the user does not say: some packets may get lost, and the server writes down the enrolment first.
 const WAIT: Span = Span::from_secs(match NonZeroU32::new(10) {
     Some(secs) => secs,
     None => NonZeroU32::MIN,
@@ -81,13 +86,13 @@ impl First<'_> {
         let is_invited = invitation.is_some();
         let enrol = invitation.map(|invitation| enrol(&key, invitation));
         let families = Families::default();
-        let manner = Manner { span: None, source: Source::Auto, wait: WAIT, families };
+        let manner = Manner { span: None, source: Source::Auto, wait: self.wait, families };
         let mut asking = Asking::as_client(key.secret, self.alias, self.profile, self.wish, manner)?;
         if let Some((by, request)) = enrol {
             asking.packets = asking.packets.behind(by, request);
         }
-        let (outcome, ports) = event_loop::run(look(&mut asking, self.alias))??;
-        tell(&asking.report(outcome, ports), is_invited)
+        let (outcome, ports) = event_loop::run(look(&mut asking, self.alias, self.wait))??;
+        tell(&asking.report(outcome, ports), self.wait, is_invited)
     }
 }
 
@@ -107,7 +112,7 @@ pub(crate) fn only_enrol(
 }
 
 /// Sends the packets, and looks where that is possible. A port that answers before that shows nothing.
-async fn look(asking: &mut Asking, alias: &str) -> Result<(Outcome, Vec<report::Port>), Failure> {
+async fn look(asking: &mut Asking, alias: &str, wait: Span) -> Result<(Outcome, Vec<report::Port>), Failure> {
     let Asking { packets, look, .. } = asking;
     let Look::At(probes) = look else {
         send_only(packets, REPEAT).await?;
@@ -124,16 +129,16 @@ async fn look(asking: &mut Asking, alias: &str) -> Result<(Outcome, Vec<report::
             progress.show(render::waiting(probes, alias, since, packets.sent()));
         }
     };
-    let answers = watch(packets, probes, 1, WAIT.duration(), drop, show).await?;
+    let answers = watch(packets, probes, 1, wait.duration(), drop, show).await?;
     Ok(report::ports(probes, answers))
 }
 
 /// Says what came of it. Where nobody could look, having sent is all that there is.
-fn tell(report: &Report, is_invited: bool) -> Result<(), Failure> {
+fn tell(report: &Report, wait: Span, is_invited: bool) -> Result<(), Failure> {
     match report.outcome {
-        Outcome::Answers | Outcome::Refuses => report.verdict(WAIT.duration()).map(terminal::say),
+        Outcome::Answers | Outcome::Refuses => report.verdict(wait.duration()).map(terminal::say),
         Outcome::Silent => report
-            .verdict(WAIT.duration())
+            .verdict(wait.duration())
             .map(terminal::say)
             .map_err(|failure| if is_invited { failure.hint(render::NOT_ENROLLED) } else { failure }),
         Outcome::Sent | Outcome::NoPort | Outcome::SomebodyElse => {

@@ -1,11 +1,14 @@
 //! A connection in place of standard input and output, as for ssh's ProxyCommand.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 use socket2::SockRef;
+
+/// How much is copied at once, in bytes: as much as a pipe holds.
+const BUFFER: usize = 64 * 1024;
 
 /// Copies standard input to `connection` and what comes back to standard output, until both have ended. The end
 /// of one direction is passed on, and the other goes on: who has said all may still be answered.
@@ -18,8 +21,8 @@ pub(crate) fn relay(mut connection: &TcpStream) -> io::Result<()> {
     let (input, output) = (standard(rustix::stdio::stdin())?, standard(rustix::stdio::stdout())?);
     let up = connection.try_clone()?;
     let sending = thread::Builder::new().spawn(move || send(&input, &up))?;
-    match io::copy(&mut connection, &mut &output) {
-        Ok(_) => close(output)?,
+    match copy(&mut connection, &mut &output) {
+        Ok(()) => close(output)?,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => return Err(error),
     }
@@ -43,8 +46,22 @@ fn standard(stream: rustix::fd::BorrowedFd<'_>) -> io::Result<File> {
 /// Copies input to the connection, and passes its end on.
 fn send(mut input: &File, mut connection: &TcpStream) {
     // Without a writer there is nothing more to say, and without a reader nobody to say it to.
-    io::copy(&mut input, &mut connection).map(drop).unwrap_or_default();
+    copy(&mut input, &mut connection).unwrap_or_default();
     connection.shutdown(Shutdown::Write).unwrap_or_default();
+}
+
+/// Copies until the end. By hand: the standard library would splice, and a splice that waits for the connection holds
+/// the pipe to its reader shut, who then waits for what was in it before, as ssh does for ever.
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(len) => to.write_all(buffer.get(..len).unwrap_or_default())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Closes standard output for whoever reads it, `copy` being another descriptor of it. Where it is one socket

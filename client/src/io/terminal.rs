@@ -18,13 +18,8 @@ pub(crate) fn say(words: impl std::fmt::Display) {
 
 /// Hands out data, and a newline.
 pub(crate) fn print(data: impl std::fmt::Display) -> Result<(), Failure> {
-    print_bytes(format!("{data}\n").as_bytes())
-}
-
-/// Hands out data as they are.
-pub(crate) fn print_bytes(data: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(data).and_then(|()| out.flush()) {
+    match writeln!(out, "{data}").and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         // The reader has had enough, as with `| head -1`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -93,10 +93,10 @@ fn packets_that_get_lost_are_made_up_for_by_fresh_ones() {
 #[test]
 fn what_failed_can_be_tried_again_with_the_same_key() {
     let (device, server, port) = (Device::new(), Server::at(Ipv4Addr::LOCALHOST), SilentPort::new());
-    let (options, line) = (format!("--probe {}", port.number()), invitation(&server, "ssh"));
+    let (options, line) = (format!("--wait 2s --probe {}", port.number()), invitation(&server, "ssh"));
     let failed = end(spawn(&device, &options, &line)).ended_with(69);
     let failed =
-        failed.said("does not answer within 10 s").said("the same invitation").said("expired or revoked");
+        failed.said("does not answer within 2 s").said("the same invitation").said("expired or revoked");
     let key = key_of(&device);
     while !server.has_heard_all() {
         assert_eq!(hear_both(&server).1, open_ssh());

@@ -9,6 +9,8 @@ mod knock;
 mod open;
 mod passphrase;
 mod program;
+mod proxy;
 mod server;
+mod shell;
 mod terminal;
 mod via_ssh;

@@ -115,6 +115,11 @@ impl SilentPort {
         self.listener.local_addr().unwrap().port()
     }
 
+    /// The next visitor.
+    pub(crate) fn visitor(&self) -> TcpStream {
+        self.listener.accept().unwrap().0
+    }
+
     /// Takes what is queued, so that the next SYN is answered.
     pub(crate) fn open(&self) {
         self.queued.iter().for_each(|_| drop(self.listener.accept().unwrap()));

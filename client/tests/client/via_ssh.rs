@@ -66,7 +66,7 @@ fn the_server_enrols_this_device_and_opens_its_first_door() {
     let server = Server::at(Ipv4Addr::LOCALHOST);
     let there = There::new(&server.line(), "sh");
     // The port stays shut here.
-    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", "9"]).ended_with(69);
+    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", "9", "--wait", "1s"]).ended_with(69);
     let run = run.printed(&format!("{PUBLIC_LINE}\n")).said("added 127.0.0.1");
     let add = format!("client add alice@laptop {PUBLIC_LINE} --door ssh");
     assert_eq!(there.calls(), ["key show", "client list --json", &add], "{run:?}");

@@ -2,6 +2,7 @@
 
 mod invitation;
 mod passphrase;
+mod via_ssh;
 
 use knock_spa_tests::lab::{Echo, World};
 use knock_spa_tests::laptop::Laptop;
@@ -42,4 +43,9 @@ impl<'w> Site<'w> {
 /// `knock-spa enroll` with a line that is pasted.
 fn enroll(laptop: &Laptop<'_>, line: &str) -> Run {
     laptop.run_with_input("enroll", line)
+}
+
+/// The same, which must see no door open.
+fn enroll_in_vain(laptop: &Laptop<'_>, line: &str) -> Run {
+    laptop.run_with_input("enroll --wait 2s", line).ended_with(69).said("ssh does not answer within 2 s")
 }

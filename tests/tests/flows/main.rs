@@ -1,14 +1,18 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
 mod commands;
+mod doctor;
 mod knockd_doors;
 mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod plain_ssh;
+mod proxy;
 mod refusals;
 mod reload;
 mod replay;
+mod requests;
 mod service;
 mod silence;
 mod state;
