@@ -167,6 +167,8 @@ mod tests {
     use alloc::format;
     use alloc::string::ToString;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const PASSPHRASE: &[u8] = "correct horse, Ärger".as_bytes();
@@ -233,6 +235,17 @@ mod tests {
         let wanted = Kind::ClientSealed;
         let found = Kind::ClientSecret;
         assert_eq!(fault(&key().to_text()), Some(BadLine::OtherKind { found, wanted }));
+    }
+
+    proptest! {
+        #[test]
+        fn sealed_lines_are_read_in_one_spelling(
+            line in "knock-spa-client-sealed-v1 [A-Za-z0-9+/]{117}[AEIMQUYcgkosw048Z]( [a-z@]{0,3}){0,2}|.*",
+        ) {
+            if let Ok(value) = line.parse::<ClientSealedLine>() {
+                prop_assert_eq!(value.to_string(), line);
+            }
+        }
     }
 
     #[test]

@@ -45,12 +45,19 @@ pub enum Command {
         door: String,
         /// The address.
         address: Option<String>,
+        /// Whether the connections end too that came in through them.
+        #[serde(default)]
+        cut: bool,
     },
     /// Read the configuration and the clients again.
     Reload,
     /// Read the clients again, and nothing else: whatever the configuration's file says meanwhile, a client that was
     /// removed is out.
-    ReloadClients,
+    ReloadClients {
+        /// The name of the client whose connections end too, where what it had open is allowed no more.
+        #[serde(default)]
+        cut: Option<String>,
+    },
     /// Install the guard, and keep it from now on.
     GuardConfirm,
     /// Remove the guard, and do not install it again.
@@ -84,6 +91,20 @@ pub struct ClientsReloaded {
     pub unusable: Vec<String>,
     /// Why, for a person.
     pub faults: Vec<String>,
+    /// What became of the connections that were to end.
+    #[serde(default)]
+    pub cut: Cut,
+}
+
+/// What became of connections that were to end with an opening.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// So many did.
+    pub connections: usize,
+    /// For so many openings that follows later: when the commands have run that close them.
+    pub later: usize,
+    /// Why others may live on, for a person.
+    pub faults: Vec<String>,
 }
 
 /// How everything is. Times are seconds since the Unix epoch, spans are seconds.
@@ -107,6 +128,9 @@ pub struct Status {
     pub failing_closes: FailingCloses,
     /// Enrolled clients.
     pub clients: usize,
+    /// Invitations by which somebody may still enrol.
+    #[serde(default)]
+    pub invitations: usize,
     /// The doors in knockd's manner, in the order of their files.
     #[serde(default)]
     pub knockd_doors: Vec<KnockdDoorStatus>,

@@ -61,6 +61,9 @@ fn write(event: &Event) {
         Event::Enrolled { name, key, from } => {
             tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
         }
+        Event::Shortened { door, address, by, left } => {
+            tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
+        }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
             if *refusal == Refusal::NoRoom {

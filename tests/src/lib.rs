@@ -2,6 +2,7 @@
 
 pub mod classic;
 pub mod flood;
+pub mod invited;
 pub mod knockd;
 pub mod lab;
 pub mod laptop;

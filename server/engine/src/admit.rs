@@ -4,6 +4,7 @@
 //! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
 
 mod bucket;
+mod changing;
 mod decide;
 pub mod effect;
 mod ending;
@@ -34,7 +35,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
-use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
 use self::enrolling::Enrolling;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
@@ -44,7 +45,7 @@ use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
 use crate::client::{Client, Rate};
 use crate::invitation::Invitation;
-use crate::rules::{Action, Knockable, Rules};
+use crate::rules::{Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
@@ -84,7 +85,7 @@ enum Awaited {
     /// These openings move.
     Opening(Vec<Begun>),
     /// The hold of this opening on its commands is let go.
-    Closing(Opening),
+    Closing(Opening, Flows),
     /// This run goes on.
     Run(RunId),
     /// This door opens for this address.
@@ -108,6 +109,7 @@ struct Begun {
 #[derive(Debug)]
 struct Closing {
     opening: Opening,
+    flows: Flows,
     waits_for: BTreeSet<HoldKey>,
 }
 
@@ -263,38 +265,6 @@ impl Admit {
         true
     }
 
-    /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
-    pub fn handle_rules(&mut self, rules: Rules, now: Now) {
-        self.rules = rules;
-        self.spent.clear();
-        self.end_disallowed(now);
-        for server in self.rules.servers().to_vec() {
-            self.effects.push_back(Effect::Note(Record::Key(server)));
-        }
-    }
-
-    /// Puts rules in force that differ in nothing but clients. What they do not allow any more ends.
-    pub fn handle_clients(&mut self, rules: Rules, now: Now) {
-        self.rules = rules;
-        self.end_disallowed(now);
-    }
-
-    fn end_disallowed(&mut self, now: Now) {
-        let ids = self.openings.matching(|opening| {
-            let door = self.rules.door(opening.door);
-            let door_stays = door.is_some_and(|door| {
-                (door.action == Action::Guard) == (opening.means == Means::Guard)
-                    && opening.ports.iter().all(|port| door.ports.contains(port))
-            });
-            let asker_stays = match &opening.origin {
-                Origin::Client(key, _) => self.rules.client(key.as_bytes()).is_some(),
-                Origin::Classic => door.is_some_and(|door| door.classic.is_some()),
-            };
-            !(door_stays && asker_stays)
-        });
-        self.end(None, ids, Cause::ByReload, now);
-    }
-
     /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by
     /// the last of them lives on.
     pub fn handle_sequences(&mut self, rules: Rules) {
@@ -310,7 +280,7 @@ impl Admit {
     /// Ends what nobody would end later, before the keeper stops: openings by command.
     pub fn handle_stop(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| opening.means != Means::Guard);
-        self.end(None, ids, Cause::ByStop, now);
+        self.end(None, ids, Cause::ByStop, Flows::LiveOn, now);
         self.stop_runs();
     }
 
@@ -318,7 +288,7 @@ impl Admit {
     pub fn handle_timeout(&mut self, now: Now) {
         let mut elements = BTreeSet::new();
         while let Some(id) = self.openings.expired(now.boot) {
-            elements.extend(self.end_one(id, Cause::Expired));
+            elements.extend(self.end_one(id, Cause::Expired, Flows::LiveOn));
         }
         self.set_elements(elements, now.boot);
         while let Some(step) = self.holds.retry(now.boot) {
@@ -367,7 +337,7 @@ impl Admit {
                     self.move_open(begun, result, now);
                 }
             }
-            Some(Awaited::Closing(opening)) => self.release(opening),
+            Some(Awaited::Closing(opening, flows)) => self.release(opening, flows),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
             Some(Awaited::Enrolment(enrolling)) => self.go_on_with_enrolment(enrolling, result, now),
@@ -388,7 +358,7 @@ impl Admit {
             Means::Commands { .. } if recorded.is_err() => {
                 self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
-                    drop(self.end_one(begun.id, Cause::Unrecorded));
+                    drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
                 }
                 return;
             }

@@ -4,9 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use clap::Args;
-use knock_spa_engine::client::ClientName;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::{ClientsReloaded, Command, Reply};
+use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
@@ -35,6 +34,9 @@ pub(super) struct CloseArguments {
     door: ServiceName,
     /// The address that it is to be closed for; all of them where absent.
     address: Option<Address>,
+    /// End the connections too that came in through what is closed.
+    #[arg(long)]
+    cut: bool,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -101,29 +103,9 @@ pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Fai
     let command = Command::Close {
         door: arguments.door.to_string(),
         address: arguments.address.map(|address| address.to_string()),
+        cut: arguments.cut,
     };
     terminal::say(done(ask(config, &paths, command)?)?)
-}
-
-/// Lets a daemon that runs know that the file of this client has changed, and sees that it went by it.
-pub(super) fn tell_changed(paths: &Paths, client: &ClientName) -> Result<(), Failure> {
-    let failure = match control::ask(&paths.runtime, Command::ReloadClients) {
-        Err(AskError::NoDaemon(_)) => return Ok(()),
-        Err(error) => error.into(),
-        Ok(Reply::ClientsReloaded(ClientsReloaded { unusable, faults })) => {
-            if !unusable.contains(&client.to_string()) {
-                faults.iter().for_each(|fault| terminal::note(format_args!("warning: {fault}")));
-                return Ok(());
-            }
-            Failure::new(Exit::Data, faults.join("\n"))
-        }
-        Ok(reply) => match done(reply) {
-            Err(failure) => failure,
-            Ok(what) => Failure::new(Exit::Io, format_args!("the daemon's answer is not understood: {what}")),
-        },
-    };
-    let stands = format!("the file of {client} stands as it is now, but what was in force before still is");
-    Err(failure.hint(format!("{stands}: `knock-spad reload`, or restart the daemon")))
 }
 
 /// Asks the daemon that runs.

@@ -18,10 +18,11 @@ use knock_spa_keys::invitation::InvitationLine;
 use knock_spa_proto::span::Span;
 use knock_spa_proto::time::UnixTime;
 
+use crate::cli::client::telling::{Connections, tell_changed};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
 use crate::cli::policy::{PolicyArguments, tell_limits};
-use crate::cli::{daemon, load_config, terminal};
+use crate::cli::{load_config, terminal};
 use crate::clients::date::NotAfter;
 use crate::clients::invitations;
 use crate::config::settings::{Paths, Settings};
@@ -112,7 +113,7 @@ fn invite(
     let invitation =
         Invitation { client, expires: whole_seconds(now.saturating_add(expires)), used_by: None };
     invitations::invite(&settings.paths.clients, &invitation, now)?;
-    let told = daemon::tell_changed(&settings.paths, invitation.name());
+    let told = tell_changed(&settings.paths, invitation.name(), Connections::LiveOn);
     let line = InvitationLine { server, secret, name: comment(invitation.name().as_str()), door };
     tell(&invitation);
     let text = line.to_text();
@@ -155,7 +156,7 @@ fn revoke(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
             "  It was used before, and whoever used it stays enrolled: `knock-spad client remove {name}`"
         ));
     }
-    daemon::tell_changed(paths, name)
+    tell_changed(paths, name, Connections::LiveOn)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use knock_spa_proto::control::ClientsReloaded;
+use knock_spa_engine::client::{ClientName, NotAClientName};
+use knock_spa_proto::control::{ClientsReloaded, Cut};
 
 use super::{Keeper, LoadError, enrolling};
 use crate::clients::Survey;
@@ -16,6 +17,19 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// # Errors
     /// [`LoadError`] where the directory can't be read; then nothing has changed.
     pub(super) fn reload_clients(&mut self) -> Result<ClientsReloaded, LoadError> {
+        self.reload_clients_cutting(None)
+    }
+
+    /// The same, and ends the flows as well that came in through what ends of the client of this name.
+    pub(super) fn reload_clients_and_cut(&mut self, cut: Option<&str>) -> Result<ClientsReloaded, String> {
+        let cut = cut.map(str::parse).transpose().map_err(|error: NotAClientName| error.to_string())?;
+        // What failed before was told before.
+        drop(self.take_cut());
+        let reloaded = self.reload_clients_cutting(cut.as_ref()).map_err(|error| error.to_string())?;
+        Ok(ClientsReloaded { cut: self.take_cut(), ..reloaded })
+    }
+
+    fn reload_clients_cutting(&mut self, cut: Option<&ClientName>) -> Result<ClientsReloaded, LoadError> {
         if !self.plan.takes_packets() {
             return Ok(ClientsReloaded::default());
         }
@@ -25,14 +39,15 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let found = enrolling::load(&self.plan.settings.paths.clients, &survey.clients);
         let rules = self.admit.rules().clone().with_clients(survey.clients.clone())?;
         let rules = rules.with_invitations(found.invitations.clone());
-        self.admit.handle_clients(rules, clock::now());
+        self.admit.handle_clients(rules, cut, clock::now());
         self.plan.set_clients(survey.clients, found.invitations);
         self.settle();
         let reloaded = ClientsReloaded {
             unusable: survey.unusable.iter().map(ToString::to_string).collect(),
             faults: survey.faults.iter().chain(&found.faults).map(ToString::to_string).collect(),
+            cut: Cut::default(),
         };
-        for fault in &reloaded.faults {
+        for fault in &survey.faults {
             tracing::error!(event = "client-unusable", "{fault}");
         }
         tracing::info!(event = "clients-reloaded", clients = self.plan.clients().len());

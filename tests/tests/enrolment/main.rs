@@ -28,15 +28,12 @@ impl<'w> Site<'w> {
 
     /// An invitation's line.
     fn invite(&self, name: &str, options: &[&str]) -> String {
-        let words = [&["invite", name], options].concat();
-        self.server.command(&words).ended_with(0).out.trim().to_owned()
+        self.server.invite(name, options).to_text().to_string()
     }
 
     /// The names of the clients that the server knows.
     fn clients(&self) -> Vec<String> {
-        let list = self.server.command(&["client", "list", "--json"]).ended_with(0).out;
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-        list.as_array().unwrap().iter().map(|client| client["name"].as_str().unwrap().to_owned()).collect()
+        self.server.enrolled().into_iter().map(|(name, _)| name).collect()
     }
 }
 

@@ -54,14 +54,14 @@ impl Admit {
 
     /// Who was, or is being, enrolled by the invitation. A client of its name counts as such: the keeper may have died
     /// before it could mark the invitation.
-    fn spent_by(&self, invitation: &Invitation) -> Option<ClientKey> {
+    pub(super) fn spent_by(&self, invitation: &Invitation) -> Option<ClientKey> {
         let named = || self.rules.client_named(invitation.name()).map(|client| client.key);
         let under_way = || {
             self.awaited.values().find_map(|awaited| match awaited {
                 Awaited::Enrolment(other) if other.invitation == *invitation.key() => Some(other.key),
                 Awaited::Enrolment(_)
                 | Awaited::Opening(_)
-                | Awaited::Closing(_)
+                | Awaited::Closing(..)
                 | Awaited::Run(_)
                 | Awaited::StrikeOut(..)
                 | Awaited::Nothing => None,

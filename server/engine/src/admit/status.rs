@@ -11,10 +11,11 @@ use knock_spa_proto::refusal::Tally;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
+use super::effect::Flows;
 use super::opening::Deadline;
 use super::openings::Need;
 use super::runs::Run;
-use super::{Admit, Refused};
+use super::{Admit, Awaited, Refused};
 use crate::rules::Rules;
 
 /// An opening in force.
@@ -64,6 +65,15 @@ impl Admit {
         self.runs.iter().map(|(run, stage)| (run, stage.until()))
     }
 
+    /// Openings that are over, and whose flows are cut once the commands have run that close them.
+    #[must_use]
+    pub fn cuts_to_come(&self) -> usize {
+        let waiting =
+            self.awaited.values().filter(|awaited| matches!(awaited, Awaited::Closing(_, Flows::Cut)));
+        let closing = self.closing.values().filter(|closing| closing.flows == Flows::Cut);
+        waiting.count().saturating_add(closing.count())
+    }
+
     /// What the keeper refused, stages 6 to 12.
     #[must_use]
     pub const fn refused(&self) -> &Tally {
@@ -73,6 +83,13 @@ impl Admit {
     /// The latest refusals of the keeper, the oldest first.
     pub fn latest_refusals(&self) -> impl Iterator<Item = &Refused> {
         self.refusals.latest()
+    }
+
+    /// Invitations by which somebody may still enrol.
+    #[must_use]
+    pub fn pending_invitations(&self, now: UnixTime) -> usize {
+        let pending = self.rules.invitations().filter(|one| one.is_valid_at(now));
+        pending.filter(|one| self.spent_by(one).is_none()).count()
     }
 
     /// Requests that were accepted.

@@ -4,10 +4,11 @@ use clap::Args;
 use knock_spa_engine::client::ClientName;
 use knock_spa_keys::client::ClientLine;
 
+use crate::cli::client::telling::{Connections, tell_changed};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
 use crate::cli::policy::{PolicyArguments, tell_limits};
-use crate::cli::{daemon, terminal};
+use crate::cli::terminal;
 use crate::clients;
 use crate::config::settings::Settings;
 use crate::io::clock;
@@ -29,7 +30,7 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failu
     let line = client_line(&arguments.line)?;
     let client = arguments.policy.client(arguments.name, line.key, settings)?;
     clients::add(&settings.paths.clients, &client, &line.comment, clock::now().unix)?;
-    daemon::tell_changed(&settings.paths, &client.name)?;
+    tell_changed(&settings.paths, &client.name, Connections::LiveOn)?;
     terminal::note(format_args!("enrolled client {}, {}", client.name, client.key.fingerprint()));
     tell_limits(&client);
     terminal::note("The server's line, for `knock-spa enroll` on the client:");

@@ -25,6 +25,7 @@ pub(super) fn drawn(text: &str) -> Result<Vec<String>, DataTooLong> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a product that overflows fails its test, as it should")]
 mod tests {
     use super::*;
 

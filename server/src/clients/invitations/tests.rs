@@ -82,7 +82,8 @@ impl Scene {
 
     /// Who has used the invitation of `laptop`, by its file alone.
     fn marked(&self) -> Option<ClientKey> {
-        read(&self.path("laptop"), &name("laptop")).unwrap().unwrap().used_by
+        let found = read(&self.path("laptop"), &name("laptop"));
+        found.ok().flatten().and_then(|found| found.used_by)
     }
 }
 

@@ -81,8 +81,11 @@ impl World {
 #[test]
 fn an_invitation_makes_a_client_of_whoever_proves_both_keys() {
     let mut world = World::new(invited());
+    assert_eq!(world.admit.pending_invitations(world.now.unix), 2);
     world.enrol(LAPTOP, DEVICE);
     assert!(world.has_enrolled(DEVICE));
+    let later = world.now.unix.saturating_add(HOUR);
+    assert_eq!([world.now.unix, later].map(|now| world.admit.pending_invitations(now)), [1, 0]);
     let said = Event::Enrolled { name: "laptop".into(), key: secret(DEVICE).public(), from: address(ALICE4) };
     assert_eq!(world.take_said(), [said]);
     assert_eq!((world.admit.accepted(), world.refused()), (1, [].into()));
