@@ -2,6 +2,7 @@
 
 mod add;
 mod list;
+mod telling;
 
 use std::path::Path;
 
@@ -9,9 +10,11 @@ use clap::{Args, Subcommand};
 use knock_spa_engine::client::ClientName;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::{daemon, load_config, terminal};
+use crate::cli::{load_config, terminal};
 use crate::clients;
 use crate::config::settings::Paths;
+
+use self::telling::{Connections, tell_changed};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -27,6 +30,9 @@ pub(super) enum Command {
 pub(super) struct RemoveArguments {
     /// The client's name.
     name: ClientName,
+    /// End the connections too that came in through what it has open.
+    #[arg(long)]
+    cut: bool,
 }
 
 pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
@@ -34,11 +40,11 @@ pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(arguments) => add::run(&settings, *arguments),
         Command::List(arguments) => list::run(&settings.paths, &arguments),
-        Command::Remove(RemoveArguments { name }) => remove(&settings.paths, &name),
+        Command::Remove(arguments) => remove(&settings.paths, &arguments),
     }
 }
 
-fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
+fn remove(paths: &Paths, RemoveArguments { name, cut }: &RemoveArguments) -> Result<(), Failure> {
     clients::remove(&paths.clients, name).map_err(|error| {
         if error.is_absent() && paths.clients.is_dir() {
             let message = format_args!("there is no client {name}").to_string();
@@ -48,5 +54,5 @@ fn remove(paths: &Paths, name: &ClientName) -> Result<(), Failure> {
         error.into()
     })?;
     terminal::note(format_args!("removed client {name}"));
-    daemon::tell_changed(paths)
+    tell_changed(paths, name, Connections::cut_if(*cut))
 }

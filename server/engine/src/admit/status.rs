@@ -11,10 +11,11 @@ use knock_spa_proto::refusal::Tally;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
+use super::effect::Flows;
 use super::opening::Deadline;
 use super::openings::Need;
 use super::runs::Run;
-use super::{Admit, Refused};
+use super::{Admit, Awaited, Refused};
 use crate::rules::Rules;
 
 /// An opening in force.
@@ -62,6 +63,15 @@ impl Admit {
     /// What doors in knockd's manner have open and will close, the oldest first.
     pub fn runs(&self) -> impl Iterator<Item = (&Run, Option<Deadline>)> {
         self.runs.iter().map(|(run, stage)| (run, stage.until()))
+    }
+
+    /// Openings that are over, and whose flows are cut once the commands have run that close them.
+    #[must_use]
+    pub fn cuts_to_come(&self) -> usize {
+        let waiting =
+            self.awaited.values().filter(|awaited| matches!(awaited, Awaited::Closing(_, Flows::Cut)));
+        let closing = self.closing.values().filter(|closing| closing.flows == Flows::Cut);
+        waiting.count().saturating_add(closing.count())
     }
 
     /// What the keeper refused, stages 6 to 12.

@@ -7,9 +7,10 @@ use knock_spa_proto::cidr::Cidr;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::span::Span;
 
+use crate::cli::client::telling::{Connections, tell_changed};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
-use crate::cli::{daemon, terminal};
+use crate::cli::terminal;
 use crate::clients;
 use crate::clients::date::{NotAfter, NotBefore};
 use crate::clients::words::{Granted, Mode, PerMinute};
@@ -55,7 +56,7 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failu
     doors_exist(&arguments.doors, settings)?;
     let client = client(arguments, &line)?;
     clients::add(&settings.paths.clients, &client, &line.comment)?;
-    daemon::tell_changed(&settings.paths)?;
+    tell_changed(&settings.paths, &client.name, Connections::LiveOn)?;
     tell(&client);
     terminal::say(server)
 }

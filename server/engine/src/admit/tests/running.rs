@@ -52,6 +52,7 @@ fn said(world: &mut World) -> Vec<String> {
         | Event::Closed { .. }
         | Event::Refused { .. }
         | Event::CommandFailed { .. }
+        | Event::Shortened { .. }
         | Event::JournalFailed => None,
     };
     world.take_said().into_iter().filter_map(shown).collect()
