@@ -65,7 +65,7 @@ const ABOUT_CLOCK: Duration = Duration::from_secs(2);
 pub(crate) fn run(options: &Options, home: &Home, usual: &Database) -> Result<(), Failure> {
     let hosts = home.hosts()?;
     let profile = listing::known(&hosts, &options.host)?;
-    let diagnosis = Diagnosis::new(&options.host, diagnose(&gather(options, home, profile, usual)?));
+    let diagnosis = Diagnosis::new(&options.host, diagnose(&gather(options, home, profile, usual)));
     if options.json {
         terminal::print_json(&diagnosis)?;
     } else {
@@ -80,18 +80,18 @@ pub(crate) fn run(options: &Options, home: &Home, usual: &Database) -> Result<()
     }
 }
 
-fn gather(options: &Options, home: &Home, profile: &Profile, usual: &Database) -> Result<Facts, Failure> {
+fn gather(options: &Options, home: &Home, profile: &Profile, usual: &Database) -> Facts {
     let names = names(&profile.line.endpoints);
     let ways = names.iter().find_map(|name| ways(name, options.manner.families)).unwrap_or_default();
-    Ok(Facts {
-        key: key(home)?,
+    Facts {
+        key: key(home),
         directory: disk::mode(home.directory()).ok(),
         names,
         ways,
         trial: attempt(options, home, usual).map_err(|failure| Fault::from(&failure)),
         // Last: the trial may take a while.
         clock: look_at_clock(home),
-    })
+    }
 }
 
 fn look_at_clock(home: &Home) -> Clock {
@@ -109,13 +109,13 @@ fn look_at_clock(home: &Home) -> Clock {
 }
 
 /// The key as it lies there. One under a passphrase is opened by the trial alone, so that it asks once.
-fn key(home: &Home) -> Result<Key, Failure> {
-    let file = key_file::look(home)?;
-    let fault = match file.kind {
-        Kind::Bare => home.read_key().err().map(|failure| Fault::from(&failure)),
-        Kind::Missing | Kind::Sealed => None,
+fn key(home: &Home) -> Key {
+    let (kind, failure) = match key_file::look(home) {
+        Ok(Kind::Bare) => (Kind::Bare, home.read_key().err()),
+        Ok(kind @ (Kind::Missing | Kind::Sealed)) => (kind, None),
+        Err(failure) => (Kind::Bare, Some(failure)),
     };
-    Ok(Key { path: home.key_path().display().to_string(), kind: file.kind, fault })
+    Key { path: home.key_path().display().to_string(), kind, fault: failure.as_ref().map(Fault::from) }
 }
 
 fn names(endpoints: &Endpoints) -> Vec<Name> {

@@ -1,4 +1,4 @@
-//! The file of this device's key, seen from outside: whether it is there, who may touch it, and what it begins with.
+//! The file of this device's key, seen from outside: whether it is there, and what it begins with.
 
 use std::io;
 
@@ -7,15 +7,6 @@ use knock_spa_keys::text;
 use crate::failure::Failure;
 use crate::home::{self, Home};
 use crate::io::disk;
-
-/// What the file shows without being opened for use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyFile {
-    /// What it holds.
-    pub(crate) kind: Kind,
-    /// Its permission bits; none where it is not there.
-    pub(crate) mode: Option<u32>,
-}
 
 /// What the file of a key holds, by its first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +30,11 @@ impl Kind {
 }
 
 /// Looks at the key's file.
-pub(crate) fn look(home: &Home) -> Result<KeyFile, Failure> {
+pub(crate) fn look(home: &Home) -> Result<Kind, Failure> {
     let path = home.key_path();
     match disk::read(&path, home::MAX_KEY_LEN) {
-        Ok(contents) => Ok(KeyFile { kind: Kind::of(&contents.text), mode: Some(contents.mode) }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(KeyFile { kind: Kind::Missing, mode: None })
-        }
+        Ok(contents) => Ok(Kind::of(&contents.text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Missing),
         Err(error) => Err(home::cannot_read(&path, &error)),
     }
 }

@@ -107,17 +107,17 @@ pub(crate) fn mode(source: Source, routes: &Routes) -> String {
     let addresses = routes.addresses(source);
     let stated = [addresses.v4().map(IpAddr::from), addresses.v6().map(IpAddr::from)];
     let stated: Vec<IpAddr> = stated.into_iter().flatten().collect();
-    let whose = match source {
+    match source {
         Source::Stated(_) => return format!("{}, as --source says", list(&stated)),
         Source::Sender => return "sender, as --source says".to_owned(),
-        Source::Auto => "which this machine has, and which is global",
-    };
+        Source::Auto => {}
+    }
     let mut reasons = Vec::new();
     if addresses.sender() {
         reasons.push(format!("sender, since {} is not global", routes.own()));
     }
     if !stated.is_empty() {
-        reasons.push(format!("{}, {whose}", list(&stated)));
+        reasons.push(format!("{}: this machine's own, and global", list(&stated)));
     }
     reasons.join("; ")
 }

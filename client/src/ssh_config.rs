@@ -32,7 +32,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let hosts = home.hosts()?;
     let profile = listing::known(&hosts, &options.host)?;
-    let asks = key_file::look(home)?.kind == Kind::Sealed;
+    let asks = key_file::look(home)? == Kind::Sealed;
     let command = command(&options.host, options.manner, called, named_home)?;
     if asks {
         terminal::say(format_args!("knock-spa: {}", passphrase_asked(&options.host)));

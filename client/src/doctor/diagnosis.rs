@@ -52,10 +52,15 @@ fn clock(clock: Clock, proven: bool) -> Finding {
         return finding(State::Bad, "it stands before 1970").mend("set it: no server takes such a packet");
     };
     match clock.kept {
-        Some(true) if proven => finding(State::Good, "kept in step with others, and as the server's"),
-        _ if proven && clock.kept.is_none() => finding(State::Good, "as the server's: it took the packet"),
-        _ if proven => finding(State::Note, "as the server's, for now: nothing keeps it in step with others")
-            .mend(set_it),
+        Some(true) if proven => {
+            finding(State::Good, "kept in step with others, and right: the server took the packet")
+        }
+        _ if proven && clock.kept.is_none() => finding(State::Good, "right: the server took the packet"),
+        _ if proven => finding(
+            State::Note,
+            "right for now, since the server took the packet; but nothing keeps it in step with others",
+        )
+        .mend(set_it),
         _ if clock.written.is_some_and(|written| written > later(now)) => {
             finding(State::Bad, "it is behind: files of this device were written later than now")
                 .mend(format!("set it, and {set_it}"))
@@ -152,7 +157,10 @@ fn nat(trial: &Trial) -> Finding {
         return Finding::new(
             Check::Nat,
             State::Good,
-            format!("{} needs none; one that translates it all the same cannot be seen from here", trial.own),
+            format!(
+                "{} is global and needs none; one that translates it all the same cannot be seen from here",
+                trial.own
+            ),
         );
     }
     let many = if is_shared(trial.own) { ", and is a provider's for many customers" } else { "" };
@@ -163,7 +171,8 @@ fn nat(trial: &Trial) -> Finding {
     ))
     .mend(
         "where it does not, the server takes the packet and opens for an address that is not that of the connection:\n\
-         `knock-spad status` there shows which. Then use IPv6 (-6), or name the connection's address: --source ADDR",
+         `knock-spad status` there shows which. Then use IPv6 (-6), or name the connection's address (--source ADDR),\n\
+         which a server refuses that wants this device's packets and connections to agree (`match`)",
     )
 }
 
@@ -204,6 +213,16 @@ fn before(trial: &Trial) -> impl Iterator<Item = Finding> {
 
 fn after(trial: &Trial) -> Finding {
     let finding = |state, what: String| Finding::new(Check::After, state, what);
+    let unseen =
+        |why: &str| finding(State::Bad, format!("{}, and nobody looked: {why}", trial.report.deed()));
+    match trial.report.outcome {
+        Outcome::NoPort => return unseen("no TCP port is known for it").mend("name one: --probe PORT"),
+        Outcome::SomebodyElse => {
+            return unseen("it is for another address")
+                .mend("if it is that of this machine's connections: --probe PORT");
+        }
+        Outcome::Answers | Outcome::Refuses | Outcome::Silent | Outcome::Sent => {}
+    }
     match trial.report.verdict(trial.wait.duration()) {
         Ok(words) => finding(State::Good, words.replace('\n', ", ")),
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! A server on loopback, as far as a client can tell: it hears packets and says nothing.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -46,7 +47,13 @@ impl Server {
     /// The next packet, opened and proved to be of this client.
     pub(crate) fn hear_of(&self, client: &ClientKey) -> Proven {
         let mut bytes = [0; PACKET_LEN + 1];
-        let len = self.socket.recv(&mut bytes).unwrap();
+        let len = loop {
+            match self.socket.recv(&mut bytes) {
+                // A socket that waits for a time is not gone on with after a signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                len => break len.unwrap(),
+            }
+        };
         let packet = bytes.get(..len).unwrap();
         let key = self.secret.public();
         let statement = EnvelopeKey::of(&key).open(packet).unwrap().unseal(&self.secret).unwrap();

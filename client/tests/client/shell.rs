@@ -110,16 +110,16 @@ fn completions_are_scripts_for_their_shells() {
     device.run(["completions", "tcsh"]).ended_with(64).said("bash, zsh, fish");
 }
 
-/// What bash offers where these words stand on the line, the last one being typed.
-fn offered(script: &str, words: &[&str]) -> Vec<String> {
-    let [.., previous, last] = words else { panic!("a program and a word") };
+/// What bash offers for `word`, which is being typed behind these.
+fn offered(script: &str, before: &[&str], word: &str) -> Vec<String> {
+    let previous = before.last().unwrap();
     let test = format!(
         "source {script}
-         COMP_WORDS=({}); COMP_CWORD={}
-         [[ $(complete -p knock-spa) =~ -F\\ ([^ ]+) ]]; ${{BASH_REMATCH[1]}} knock-spa '{last}' '{previous}'
+         COMP_WORDS=({} {word}); COMP_CWORD={}
+         [[ $(complete -p knock-spa) =~ -F\\ ([^ ]+) ]]; ${{BASH_REMATCH[1]}} knock-spa '{word}' '{previous}'
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        words.join(" "),
-        words.len() - 1,
+        before.join(" "),
+        before.len(),
     );
     let mut bash = program("/bin/bash");
     bash.args(["--norc", "-c", &test]);
@@ -136,14 +136,15 @@ fn bash_accepts_its_script_and_completes_with_it() {
     let mut check = program("/bin/bash");
     check.args(["-n", path]);
     assert_eq!(run(check, "").ended_with(0).err, "");
-    for (words, expected) in [
-        (&["knock-spa", "cl"][..], &["close"][..]),
-        (&["knock-spa", "ssh"], &["ssh-config"]),
-        (&["knock-spa", "open", "ssh", "gw", "--no"], &["--no-wait"]),
-        (&["knock-spa", "hosts", "re"], &["remove"]),
-        (&["knock-spa", "completions", "z"], &["zsh"]),
+    for (before, word, expected) in [
+        (&["knock-spa"][..], "cl", "close"),
+        (&["knock-spa"], "ssh", "ssh-config"),
+        (&["knock-spa", "open", "ssh", "gw"], "--no", "--no-wait"),
+        (&["knock-spa", "hosts"], "re", "remove"),
+        (&["knock-spa", "completions"], "z", "zsh"),
+        (&["knock-spa", "ssh-config", "gw"], "--so", "--source"),
     ] {
-        assert_eq!(offered(path, words), expected, "{words:?}");
+        assert_eq!(offered(path, before, word), [expected], "{before:?} {word}");
     }
 }
 

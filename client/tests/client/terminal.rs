@@ -1,14 +1,12 @@
 //! A terminal with a user at it: the program has it as its controlling terminal, and the test types and looks.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::program::Device;
@@ -30,11 +28,10 @@ impl Terminal {
     #[expect(clippy::disallowed_methods, reason = "these tests run the program")]
     pub(crate) fn run(device: &Device, script: &str) -> Self {
         let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let path = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        let line = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        // It must not become the terminal of the test itself.
+        let line = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let line = File::from(line);
         let stream = || Stdio::from(line.try_clone().unwrap());
         let mut command = Command::new("setsid");
         command.args(["--ctty", "--wait", "sh", "-c", script, env!("CARGO_BIN_EXE_knock-spa")]);

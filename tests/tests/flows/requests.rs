@@ -122,7 +122,10 @@ fn an_address_that_is_named_is_one_s_own_in_every_mode() {
         .run(&format!("open ssh gw --source {v4},{v6} -v"))
         .ended_with(0)
         .said(&format!("{v4} and {v6}, as --source says"));
-    laptop.run("open web gw -4 --probe 8080 -v").ended_with(0).said("192.0.2.2, which this machine has");
+    laptop
+        .run("open web gw -4 --probe 8080 -v")
+        .ended_with(0)
+        .said("192.0.2.2: this machine's own, and global");
     await_packet(&server, 2);
     laptop.run("open web gw -4 --no-wait --source sender -v").ended_with(0).said("sender, as --source says");
     laptop.run("open web gw -4 --no-wait --source 192.0.2.77").ended_with(0);
