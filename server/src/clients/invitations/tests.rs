@@ -193,6 +193,10 @@ fn whoever_was_removed_does_not_come_back() {
         assert!(matches!(scene.enrol(number), Err(NotEnrolledBy::Used(_))));
     }
     assert_eq!(scene.enrolled(), []);
+    // Nor does another who was added by hand count as having come by it.
+    create(&scene.clients(), &client("laptop", 2)).unwrap();
+    assert!(matches!(scene.enrol(2), Err(NotEnrolledBy::Used(_))));
+    fs::remove_file(path_of(&scene.clients(), &name("laptop"))).unwrap();
     // A mark of what was loaded before changes nothing either.
     let found = Invitations { unmarked: vec![name("laptop")], ..scene.load() };
     mark(&scene.clients(), &found).unwrap();
