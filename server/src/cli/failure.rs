@@ -166,6 +166,7 @@ impl From<NotEnrolled> for Failure {
             NotEnrolled::KeyTaken(_) => {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
+            NotEnrolled::Faults(faults) => faults.into(),
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
             NotEnrolled::File(error) => Self::of_clients(error.into()),
         }
@@ -183,6 +184,7 @@ impl From<NotInvited> for Failure {
             }
             NotInvited::TooMany => Self::new(Exit::CantCreate, error)
                 .hint("`knock-spad invite list` shows them, `knock-spad invite revoke NAME` removes one"),
+            NotInvited::Faults(faults) => faults.into(),
             NotInvited::Unreadable(error) => Self::of_clients(error),
             NotInvited::File(error) => Self::of_clients(error.into()),
         }

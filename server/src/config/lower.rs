@@ -74,7 +74,7 @@ fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
     }
 }
 
-fn paths(draft: PathsDraft, reader: &mut Reader) -> Paths {
+pub(super) fn paths(draft: PathsDraft, reader: &mut Reader) -> Paths {
     let default = Paths::default();
     if let Given::Value(At { line, value }) = &draft.clients
         && invitations::directory(value) == *value

@@ -8,6 +8,7 @@ mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod policy;
 mod refusals;
 mod reload;
 mod replay;

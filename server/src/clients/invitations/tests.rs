@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use knock_spa_engine::client::{AddressMode, Rate, Right};
 use knock_spa_keys::client::{ClientKey, ClientLine, ClientSecret};
+use knock_spa_proto::port::Transport;
 
 use super::*;
 use crate::clients::date::NotAfter;
@@ -304,6 +305,21 @@ fn a_file_that_cannot_be_used_invites_nobody_and_stops_nobody_else() {
         ]
     );
     scene.enrol(8).unwrap();
+}
+
+#[test]
+fn an_invitation_whose_file_could_not_be_read_is_not_made() {
+    let scene = Scene::new();
+    let mut large = invitation("phone", 8);
+    large.client.rights = (1..=65).map(|port| Right::Ports(Transport::Tcp, port..=port)).collect();
+    let refused = invite(&scene.clients(), &large, NOW).unwrap_err();
+    assert!(
+        matches!(refused, NotInvited::Faults(_)) && refused.to_string().contains("services"),
+        "{refused}"
+    );
+    assert!(!scene.path("phone").exists());
+    large.client.rights.truncate(64);
+    invite(&scene.clients(), &large, NOW).unwrap();
 }
 
 #[test]
