@@ -3,6 +3,7 @@
 //! Stages 6 to 12 of `docs/protocol.md` section 4. Everything the listener says is checked again from the signature
 //! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
 
+mod asker;
 mod bucket;
 mod changing;
 mod decide;
@@ -33,6 +34,7 @@ use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
+use self::asker::Asker;
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
@@ -43,8 +45,7 @@ use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
-use crate::client::{Client, Rate};
-use crate::invitation::Invitation;
+use crate::client::Client;
 use crate::rules::{Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
@@ -124,38 +125,6 @@ pub struct Claim {
     pub from: Address,
 }
 
-/// Who signs packets.
-#[derive(Debug)]
-enum Asker {
-    /// An enrolled client, which may open and close.
-    Client(Client),
-    /// Whoever has an invitation, and may enrol by it.
-    Invitation(Invitation),
-}
-
-impl Asker {
-    const fn key(&self) -> &ClientKey {
-        match self {
-            Self::Client(client) => &client.key,
-            Self::Invitation(invitation) => invitation.key(),
-        }
-    }
-
-    const fn rate(&self) -> Rate {
-        match self {
-            Self::Client(client) => client.rate,
-            Self::Invitation(invitation) => invitation.client.rate,
-        }
-    }
-
-    fn to_text(&self) -> String {
-        match self {
-            Self::Client(client) => client.name.as_str().into(),
-            Self::Invitation(invitation) => enrolling::asker(invitation),
-        }
-    }
-}
-
 impl Admit {
     /// Stages 6 to 12 for one statement.
     pub fn handle_claim(&mut self, claim: &Claim, now: Now) {
@@ -170,7 +139,7 @@ impl Admit {
         if stamp.abs_diff(now.unix) > self.rules.window() {
             return Err(nobody(Refusal::Stale));
         }
-        let asker = self.asker(claim.statement.client(), now.unix);
+        let asker = Asker::of(&self.rules, claim.statement.client(), now.unix);
         let asker = asker.ok_or_else(|| nobody(Refusal::UnknownClient))?;
         if stamp <= self.mark(asker.key()) {
             return Err(nobody(Refusal::Replayed));
@@ -195,15 +164,6 @@ impl Admit {
             (Asker::Invitation(_), Request::Open(_) | Request::Close(_)) => Err(Refusal::Unauthorised),
         };
         done.map_err(refused)
-    }
-
-    /// Whose key has these bytes, if it is somebody's now.
-    fn asker(&self, key: &[u8; 32], now: UnixTime) -> Option<Asker> {
-        if let Some(client) = self.rules.client(key) {
-            return client.is_valid_at(now).then(|| Asker::Client(client.clone()));
-        }
-        let invitation = self.rules.invitation(key).filter(|invitation| invitation.is_valid_at(now));
-        invitation.cloned().map(Asker::Invitation)
     }
 
     /// Takes note of what the listener says that it has dropped by itself, all told.

@@ -4,15 +4,13 @@
 //! the invitation's mark of use, which are what holds in the end: it refuses where they say that somebody was faster.
 //! Only then is the client in the rules.
 
-use alloc::format;
-use alloc::string::String;
-
 use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::spa::Enrol;
 use knock_spa_proto::time::Now;
 
+use super::asker::words_for;
 use super::effect::{Effect, Enrolment, Event, NotEnrolled, Ticket, Unwritten};
 use super::record::{Change, Record};
 use super::{Admit, Awaited, Claim};
@@ -84,7 +82,7 @@ impl Admit {
         };
         let decided = recorded.map_err(|Unwritten| Refusal::Unrecorded);
         if let Err(refusal) = decided.and_then(|()| self.may_enrol(&invitation, &key)) {
-            return self.refuse(refusal, from, Some(asker(&invitation)), now);
+            return self.refuse(refusal, from, Some(words_for(&invitation)), now);
         }
         let ticket = self.await_for(Awaited::Enrolment(enrolling));
         let enrolment = Enrolment { invitation: *invitation.key(), client: invitation.client_of(key) };
@@ -103,7 +101,7 @@ impl Admit {
                 NotEnrolled::Taken => Refusal::Taken,
                 NotEnrolled::Unwritten => Refusal::Unrecorded,
             };
-            return self.refuse(refusal, from, invitation.as_ref().map(asker), now);
+            return self.refuse(refusal, from, invitation.as_ref().map(words_for), now);
         }
         self.accepted = self.accepted.saturating_add(1);
         // Where it was revoked meanwhile, the files decide, and the rules that were read from them since.
@@ -112,9 +110,4 @@ impl Admit {
         let name = invitation.name().as_str().into();
         self.effects.push_back(Effect::Say(Event::Enrolled { name, key, from }));
     }
-}
-
-/// What to call whoever asks by an invitation.
-pub(super) fn asker(invitation: &Invitation) -> String {
-    format!("invitation {}", invitation.name())
 }

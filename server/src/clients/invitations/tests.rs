@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use knock_spa_engine::client::{AddressMode, Rate, Right};
 use knock_spa_keys::client::{ClientKey, ClientLine, ClientSecret};
+use knock_spa_proto::port::Transport;
 
 use super::*;
 use crate::clients::date::NotAfter;
@@ -193,6 +194,10 @@ fn whoever_was_removed_does_not_come_back() {
         assert!(matches!(scene.enrol(number), Err(NotEnrolledBy::Used(_))));
     }
     assert_eq!(scene.enrolled(), []);
+    // Nor does another who was added by hand count as having come by it.
+    create(&scene.clients(), &client("laptop", 2)).unwrap();
+    assert!(matches!(scene.enrol(2), Err(NotEnrolledBy::Used(_))));
+    fs::remove_file(path_of(&scene.clients(), &name("laptop"))).unwrap();
     // A mark of what was loaded before changes nothing either.
     let found = Invitations { unmarked: vec![name("laptop")], ..scene.load() };
     mark(&scene.clients(), &found).unwrap();
@@ -300,6 +305,21 @@ fn a_file_that_cannot_be_used_invites_nobody_and_stops_nobody_else() {
         ]
     );
     scene.enrol(8).unwrap();
+}
+
+#[test]
+fn an_invitation_whose_file_could_not_be_read_is_not_made() {
+    let scene = Scene::new();
+    let mut large = invitation("phone", 8);
+    large.client.rights = (1..=65).map(|port| Right::Ports(Transport::Tcp, port..=port)).collect();
+    let refused = invite(&scene.clients(), &large, NOW).unwrap_err();
+    assert!(
+        matches!(refused, NotInvited::Faults(_)) && refused.to_string().contains("services"),
+        "{refused}"
+    );
+    assert!(!scene.path("phone").exists());
+    large.client.rights.truncate(64);
+    invite(&scene.clients(), &large, NOW).unwrap();
 }
 
 #[test]

@@ -118,6 +118,19 @@ fn the_same_key_again_is_counted_and_changes_nothing_and_another_is_refused() {
     assert_eq!(world.enrolled().len(), 1);
 }
 
+/// The keeper hears that the client is gone, and not that its invitation is used.
+#[test]
+fn an_invitation_stays_used_in_the_rules() {
+    let mut world = World::new(invited());
+    world.enrol(LAPTOP, DEVICE);
+    let rules = world.admit.rules().clone().with_clients(Vec::new()).unwrap();
+    world.admit.handle_clients(rules, None, world.now);
+    world.enrol(LAPTOP, OTHER);
+    world.enrol(LAPTOP, DEVICE);
+    assert_eq!(world.refused(), [(Refusal::Taken, 1), (Refusal::AlreadyEnrolled, 1)]);
+    assert_eq!((world.files.made.len(), world.admit.rules().clients().count()), (1, 0));
+}
+
 #[test]
 fn an_invitation_may_do_nothing_else_and_a_client_may_not_enrol() {
     let mut world = World::new(invited());
