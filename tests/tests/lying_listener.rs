@@ -266,7 +266,6 @@ fn nobody_s_word_counts_for_another() {
         let key = scene.server.key();
         let bob = Laptop::new(&scene.world.stranger, &scene.world.server);
         scene.server.enrol(&bob, "bob", &["--door", "web"]);
-        scene.listener.take_orders();
         let from = scene.world.stranger.v4;
         let mut claims = Vec::new();
         // What alice has signed, under bob's name.

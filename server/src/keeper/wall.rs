@@ -149,15 +149,15 @@ impl Wall {
         });
     }
 
-    /// Has nothing established count for these elements, until they are opened again.
-    pub(super) fn cut(&mut self, elements: &[Element]) -> Result<(), NftError> {
+    /// Has nothing established count for these elements, until they are opened again; false where only building the
+    /// guard anew can help.
+    pub(super) fn cut(&mut self, elements: &[Element]) -> bool {
         let now = clock::now().boot;
         self.cut.retain(|_, until| *until > now);
         self.cut.extend(elements.iter().map(|element| (*element, now.saturating_add(CUT_FOR))));
         self.forget_oldest_cuts();
-        let Some(standing) = &mut self.standing else { return Ok(()) };
         let cut: Vec<_> = elements.iter().map(|element| (*element, CUT_FOR)).collect();
-        standing.guard.cut(&cut)
+        self.change(|guard| guard.cut(&cut))
     }
 
     /// No more than the guard's sets hold is remembered.

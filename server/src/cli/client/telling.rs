@@ -75,3 +75,57 @@ pub(super) fn tell_standing(client: &Client) {
         terminal::note("  It is not valid now, by --not-before or --not-after.");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use knock_spa_proto::control::Versioned;
+
+    use super::*;
+
+    /// What comes of `remove --cut` where a daemon answers this.
+    fn told(reply: Reply) -> Result<(), Failure> {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(control::socket(directory.path())).unwrap();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            BufReader::new(&stream).read_until(b'\n', &mut asked).unwrap();
+            let line = [serde_json::to_vec(&Versioned::new(reply)).unwrap(), b"\n".to_vec()].concat();
+            stream.write_all(&line).unwrap();
+            control::parse::<Command>(&asked).unwrap()
+        });
+        let paths = Paths { runtime: Path::new(directory.path()).to_owned(), ..Paths::default() };
+        let outcome = tell_changed(&paths, &"alice".parse().unwrap(), Connections::Cut);
+        assert_eq!(answering.join().unwrap(), Command::ReloadClients { cut: Some("alice".into()) });
+        outcome
+    }
+
+    #[test]
+    fn what_the_daemon_could_not_do_is_a_failure() {
+        let cut = |faults: &[&str]| {
+            let faults = faults.iter().map(ToString::to_string).collect();
+            let cut = Cut { connections: 2, later: 1, faults };
+            told(Reply::ClientsReloaded(ClientsReloaded { cut, ..ClientsReloaded::default() }))
+        };
+        assert!(cut(&[]).is_ok());
+        let failure = cut(&["no permission"]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Io);
+        assert!(failure.message.starts_with("2 connections cut; those through 1 opening by command"));
+        assert!(failure.message.ends_with("connections may live on: no permission"), "{}", failure.message);
+
+        let unusable = |name: &str| {
+            let (unusable, faults) = ([name.into()].into(), ["x.toml:1: no key".into()].into());
+            told(Reply::ClientsReloaded(ClientsReloaded { unusable, faults, ..ClientsReloaded::default() }))
+        };
+        assert!(unusable("bob").is_ok());
+        assert_eq!(unusable("alice").unwrap_err().message, "x.toml:1: no key");
+        for odd in [Reply::Failed { why: "no".into() }, Reply::Done { what: "yes".into() }] {
+            let failure = told(odd).unwrap_err();
+            assert!(failure.hint.unwrap().contains("what was in force before still is"));
+        }
+    }
+}
