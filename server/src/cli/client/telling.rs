@@ -86,8 +86,8 @@ mod tests {
 
     use super::*;
 
-    /// What comes of `remove --cut` where a daemon answers this.
-    fn told(reply: Reply) -> Result<(), Failure> {
+    /// Hands to `check` what comes of `remove --cut` where a daemon answers this.
+    fn told(reply: Reply, check: impl FnOnce(Result<(), Failure>)) {
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(control::socket(directory.path())).unwrap();
         let answering = std::thread::spawn(move || {
@@ -99,33 +99,44 @@ mod tests {
             control::parse::<Command>(&asked).unwrap()
         });
         let paths = Paths { runtime: Path::new(directory.path()).to_owned(), ..Paths::default() };
-        let outcome = tell_changed(&paths, &"alice".parse().unwrap(), Connections::Cut);
+        check(tell_changed(&paths, &"alice".parse().unwrap(), Connections::Cut));
         assert_eq!(answering.join().unwrap(), Command::ReloadClients { cut: Some("alice".into()) });
-        outcome
+    }
+
+    fn fails(with: impl FnOnce(Failure)) -> impl FnOnce(Result<(), Failure>) {
+        |outcome| with(outcome.expect_err("it failed"))
+    }
+
+    fn cut(faults: &[&str]) -> Reply {
+        let faults = faults.iter().map(ToString::to_string).collect();
+        let cut = Cut { connections: 2, later: 1, faults };
+        Reply::ClientsReloaded(ClientsReloaded { cut, ..ClientsReloaded::default() })
+    }
+
+    fn unusable(name: &str) -> Reply {
+        let (unusable, faults) = ([name.into()].into(), ["x.toml:1: no key".into()].into());
+        Reply::ClientsReloaded(ClientsReloaded { unusable, faults, ..ClientsReloaded::default() })
     }
 
     #[test]
     fn what_the_daemon_could_not_do_is_a_failure() {
-        let cut = |faults: &[&str]| {
-            let faults = faults.iter().map(ToString::to_string).collect();
-            let cut = Cut { connections: 2, later: 1, faults };
-            told(Reply::ClientsReloaded(ClientsReloaded { cut, ..ClientsReloaded::default() }))
-        };
-        assert!(cut(&[]).is_ok());
-        let failure = cut(&["no permission"]).unwrap_err();
-        assert_eq!(failure.exit, Exit::Io);
-        assert!(failure.message.starts_with("2 connections cut; those through 1 opening by command"));
-        assert!(failure.message.ends_with("connections may live on: no permission"), "{}", failure.message);
-
-        let unusable = |name: &str| {
-            let (unusable, faults) = ([name.into()].into(), ["x.toml:1: no key".into()].into());
-            told(Reply::ClientsReloaded(ClientsReloaded { unusable, faults, ..ClientsReloaded::default() }))
-        };
-        assert!(unusable("bob").is_ok());
-        assert_eq!(unusable("alice").unwrap_err().message, "x.toml:1: no key");
+        told(cut(&[]), |outcome| assert!(outcome.is_ok()));
+        told(
+            cut(&["no permission"]),
+            fails(|Failure { exit, message, .. }| {
+                assert_eq!(exit, Exit::Io);
+                assert!(
+                    message.starts_with("2 connections cut; those through 1 opening by command"),
+                    "{message}"
+                );
+                assert!(message.ends_with("connections may live on: no permission"), "{message}");
+            }),
+        );
+        told(unusable("bob"), |outcome| assert!(outcome.is_ok()));
+        told(unusable("alice"), fails(|failure| assert_eq!(failure.message, "x.toml:1: no key")));
         for odd in [Reply::Failed { why: "no".into() }, Reply::Done { what: "yes".into() }] {
-            let failure = told(odd).unwrap_err();
-            assert!(failure.hint.unwrap().contains("what was in force before still is"));
+            let stays = |hint: String| hint.contains("what was in force before still is");
+            told(odd, fails(|failure| assert!(failure.hint.is_some_and(stays))));
         }
     }
 }
