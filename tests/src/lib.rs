@@ -1,7 +1,9 @@
 //! What the tests share: the lab of network namespaces, and the real programs in it.
 
+pub mod attacker;
 pub mod classic;
 pub mod flood;
+pub mod invited;
 pub mod knockd;
 pub mod lab;
 pub mod laptop;

@@ -72,7 +72,7 @@ fn words(status: &Status) -> String {
     for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
         line(&mut text, &format!("  {count} {reason}"));
     }
-    line(&mut text, &format!("clients: {}", status.clients));
+    line(&mut text, &format!("clients: {}; invited: {}", status.clients, status.invitations));
     text
 }
 

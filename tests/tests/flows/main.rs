@@ -2,6 +2,7 @@
 
 mod commands;
 mod cutting;
+mod enrolling;
 mod knockd_doors;
 mod knocking;
 mod lease;
@@ -10,7 +11,6 @@ mod opening;
 mod policy;
 mod refusals;
 mod reload;
-mod replay;
 mod service;
 mod silence;
 mod state;

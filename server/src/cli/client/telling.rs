@@ -11,7 +11,7 @@ use crate::io::clock;
 
 /// What becomes of the client's connections, where what it had open ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Connections {
+pub(in crate::cli) enum Connections {
     LiveOn,
     Cut,
 }
@@ -24,7 +24,7 @@ impl Connections {
 }
 
 /// Lets a daemon that runs know that the file of this client has changed, and sees that it went by it.
-pub(super) fn tell_changed(
+pub(in crate::cli) fn tell_changed(
     paths: &Paths,
     client: &ClientName,
     connections: Connections,
@@ -67,7 +67,7 @@ fn tell(reloaded: ClientsReloaded, connections: Connections) -> Result<(), Failu
 }
 
 /// Tells where a client may do nothing for now.
-pub(super) fn tell_standing(client: &Client) {
+pub(in crate::cli) fn tell_standing(client: &Client) {
     if client.rights.is_empty() {
         terminal::note("  It may open nothing: --door or --service gives it something to open.");
     }
