@@ -505,7 +505,8 @@ mod tests {
         assert_eq!(lock.read().unwrap(), (Vec::new(), Condition::Absent));
     }
 
-    /// Rubbish has a length at one place of 256, which seems to be that of megabytes behind it.
+    /// Rubbish has a length at one place of 256, which seems to be that of megabytes behind it: with a checksum at each
+    /// place this takes minutes.
     #[test]
     fn damage_in_a_long_journal_is_read_in_a_moment() {
         let mut seed = *b"thirty-two bytes, and no more...";
@@ -519,10 +520,7 @@ mod tests {
             |records: &[Record]| records.iter().flat_map(|one| framed(&one.encode())).collect::<Vec<_>>();
         let file =
             [HEADER.to_vec(), frames(&records[..2]), rubbish.collect(), frames(&records[2..])].concat();
-        let start = std::time::Instant::now();
         assert_eq!(parse(&file), Some((records[..2].to_vec(), Condition::Damaged)));
-        // A hundred times what it takes; with a checksum at each place it takes minutes.
-        assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
     }
 
     #[test]

@@ -9,5 +9,7 @@ pub mod lab;
 pub mod laptop;
 pub mod pattern;
 pub mod programs;
+pub mod rights;
 pub mod server;
+pub mod sshd;
 pub mod usage;

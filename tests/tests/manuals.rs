@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use knock_spa_tests::programs::{knock_spa, knock_spad};
 
 /// Options of every command, and where the manuals say so: at their beginning.
-const EVERYWHERE: [&str; 4] = ["--config", "--help", "--home", "--version"];
+const EVERYWHERE: [&str; 5] = ["--config", "--help", "--home", "--passphrase-fd", "--version"];
 
 /// A command, by its words, and the options that are its own.
 struct Told {
