@@ -245,6 +245,19 @@ impl<'w> Server<'w> {
         Run::of(self.host, &mut self.program(words), "")
     }
 
+    /// What a daemon says that ends by itself: one that is started beside this one, on the same files.
+    ///
+    /// # Panics
+    /// Where it does not end soon, or not with `status`.
+    pub fn fails_to_run(&self, status: i32) -> String {
+        let mut daemon = self.host.spawn(&mut self.program(&["run"]));
+        let ended = daemon.wait();
+        // The last lines may still be on their way.
+        until(PATIENCE, "what it says of that", || daemon.output().contains("error: "));
+        assert_eq!(ended.code(), Some(status), "{}", daemon.output());
+        daemon.output()
+    }
+
     fn program(&self, words: &[&str]) -> Command {
         let mut command = Command::new(knock_spad());
         command.arg("--config").arg(self.path("knock-spad.toml")).args(words);
