@@ -1,5 +1,6 @@
 //! What the tests share: the lab of network namespaces, and the real programs in it.
 
+pub mod attacker;
 pub mod classic;
 pub mod flood;
 pub mod invited;
@@ -8,5 +9,7 @@ pub mod lab;
 pub mod laptop;
 pub mod pattern;
 pub mod programs;
+pub mod rights;
 pub mod server;
+pub mod sshd;
 pub mod usage;

@@ -2,15 +2,19 @@
 
 mod commands;
 mod cutting;
+mod doctor;
 mod enrolling;
 mod knockd_doors;
 mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod plain_ssh;
+mod policy;
+mod proxy;
 mod refusals;
 mod reload;
-mod replay;
+mod requests;
 mod service;
 mod silence;
 mod state;

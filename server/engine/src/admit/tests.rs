@@ -6,6 +6,7 @@ mod world;
 mod bounds;
 mod changing;
 mod chaos;
+mod clocks;
 mod closing;
 mod commands;
 mod crashes;
