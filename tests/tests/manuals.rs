@@ -252,13 +252,16 @@ fn attacks_are_tested_as_the_threat_model_says() {
 
 #[test]
 fn what_is_said_of_the_model_is_in_it() {
-    let (text, model) = (manual("formal/README.md"), manual("formal/replay.pml"));
-    let (_, table) = text.split_once("| section 5 | `replay.pml` |\n").unwrap();
-    let rows: Vec<_> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
-    assert!(rows.len() >= 10, "only {} rows", rows.len());
-    for row in rows {
-        let (_, line) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
-        let line = quoted(line).next().unwrap();
-        assert!(model.contains(line), "{line} is not in the model");
+    let text = manual("formal/README.md");
+    for (section, name, least) in [(5, "replay.pml", 10), (3, "enrolment.pml", 7)] {
+        let model = manual(&format!("formal/{name}"));
+        let (_, table) = text.split_once(&format!("| section {section} | `{name}` |\n")).unwrap();
+        let rows: Vec<_> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
+        assert!(rows.len() >= least, "only {} rows of {name}", rows.len());
+        for row in rows {
+            let (_, line) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+            let line = quoted(line).next().unwrap();
+            assert!(model.contains(line), "{line} is not in {name}");
+        }
     }
 }
