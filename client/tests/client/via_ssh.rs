@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use knock_spa_proto::spa::request::{Addresses, Open, Request};
 
 use crate::program::{Device, PUBLIC_LINE, Run, SERVER_LINE, run};
-use crate::server::Server;
+use crate::server::{Server, SilentPort};
 
 /// A device, and what it finds over ssh.
 struct There {
@@ -65,8 +65,10 @@ impl There {
 fn the_server_enrols_this_device_and_opens_its_first_door() {
     let server = Server::at(Ipv4Addr::LOCALHOST);
     let there = There::new(&server.line(), "sh");
-    // The port stays shut here.
-    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", "9", "--wait", "1s"]).ended_with(69);
+    let port = SilentPort::new();
+    let probe = port.number().to_string();
+    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", &probe, "--wait", "1s"]).ended_with(69);
+    let run = run.said("does not answer within 1 s");
     let run = run.printed(&format!("{PUBLIC_LINE}\n")).said("added 127.0.0.1");
     let add = format!("client add alice@laptop {PUBLIC_LINE} --door ssh");
     assert_eq!(there.calls(), ["key show", "client list --json", &add], "{run:?}");
