@@ -9,6 +9,7 @@ use knock_spa_proto::spa::request::{Addresses, Open, Request};
 
 use crate::program::{Device, PUBLIC_LINE, Run, SERVER_LINE, run};
 use crate::server::{Server, SilentPort};
+use crate::terminal::Terminal;
 
 /// A device, and what it finds over ssh.
 struct There {
@@ -130,6 +131,19 @@ fn who_is_not_root_there_goes_by_sudo() {
     there.enroll(&["--via-ssh", "gw", "--no-open"]).ended_with(0);
     let calls = fs::read_to_string(there.path("sudo.calls")).unwrap();
     assert!(calls.lines().count() == 3 && calls.starts_with("sudo knock-spad key show\n"), "{calls}");
+}
+
+/// So that sudo can ask for a password there.
+#[test]
+fn on_a_terminal_there_is_one_too() {
+    let there = There::new(SERVER_LINE, "sh");
+    let script = "PATH=\"$KNOCK_SPA_HOME/../bin:$PATH\" exec \"$0\" enroll --via-ssh gw --no-open";
+    Terminal::run(&there.device, script).ended_with(0);
+    let words = fs::read_to_string(there.path("ssh.words")).unwrap();
+    assert!(words.starts_with("-t\n--\ngw\nexec sh -c '"), "{words}");
+    there.enroll(&["--via-ssh", "gw", "--no-open"]).ended_with(0);
+    let words = fs::read_to_string(there.path("ssh.words")).unwrap();
+    assert!(words.starts_with("--\ngw\n"), "{words}");
 }
 
 #[test]
