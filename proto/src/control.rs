@@ -58,6 +58,8 @@ pub enum Command {
         #[serde(default)]
         cut: Option<String>,
     },
+    /// When clients last used their keys.
+    LastUses,
     /// Install the guard, and keep it from now on.
     GuardConfirm,
     /// Remove the guard, and do not install it again.
@@ -72,6 +74,11 @@ pub enum Reply {
     Status(Box<Status>),
     /// To [`Command::ReloadClients`].
     ClientsReloaded(ClientsReloaded),
+    /// To [`Command::LastUses`].
+    LastUses {
+        /// The keys that were ever used.
+        uses: Vec<LastUse>,
+    },
     /// It is done.
     Done {
         /// What was done, for a person.
@@ -82,6 +89,15 @@ pub enum Reply {
         /// Why, for a person; several lines where several things are wrong.
         why: String,
     },
+}
+
+/// When a client's key was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    /// The key, by its fingerprint.
+    pub fingerprint: String,
+    /// When the newest packet was made that was proved to be the client's: seconds since the Unix epoch by its clock.
+    pub at: u64,
 }
 
 /// What came of reading the clients again: whoever has no file any more is out, and each file that can be used holds.

@@ -72,6 +72,7 @@ fn write(event: &Event) {
                 tracing::info!(event = "refused", reason = %refusal, %from, client, count);
             }
         }
+        Event::Dropped { refusal, count } => tracing::info!(event = "refused", reason = %refusal, count),
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
         Event::NotStruckOut { door } => {

@@ -12,7 +12,6 @@ mod init;
 mod invite;
 mod key;
 mod knockd;
-mod policy;
 mod status;
 mod terminal;
 

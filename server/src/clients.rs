@@ -17,13 +17,13 @@ use knock_spa_keys::comment::Comment;
 use knock_spa_proto::time::UnixTime;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::clients::policy::Written;
+use crate::clients::policy::Policy;
 use crate::config::ConfigError;
 use crate::config::remark::{Faults, Remark};
 use crate::files::{self, Doing, FileError};
 
 pub use crate::clients::invitations::Invitations;
-pub use crate::clients::policy::span_of;
+pub use crate::clients::policy::{client_in, span_of, text_of};
 pub use crate::clients::survey::Survey;
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.
@@ -53,6 +53,9 @@ pub enum NotEnrolled {
     /// The key is taken: one key, one client.
     #[error("client {0} has this key already")]
     KeyTaken(ClientName),
+    /// Its file would be none that can be read.
+    #[error(transparent)]
+    Faults(#[from] Faults),
     /// The name is kept for whoever enrols by an invitation.
     #[error("the name {0} is kept by an invitation")]
     Reserved(ClientName),
@@ -101,11 +104,55 @@ pub fn add(directory: &Path, client: &Client, comment: &Comment, now: UnixTime) 
     if invitations.keep(&client.name, now) {
         return Err(NotEnrolled::Reserved(client.name.clone()));
     }
-    let text = Written { client, comment }.to_string();
-    match files::create(&path_of(directory, &client.name), text.as_bytes()) {
+    let path = path_of(directory, &client.name);
+    let text = policy::write(&path, client, comment)?;
+    match files::create(&path, text.as_bytes()) {
         Err(FileError::Exists(_)) => Err(NotEnrolled::NameTaken(client.name.clone())),
         written => Ok(written?),
     }
+}
+
+/// Why a client can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChanged<E> {
+    /// What is asked for can't be.
+    #[error("{0}")]
+    Refused(E),
+    /// Its file can't be read, or would be none that can be.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// The file can't be read or written; [`FileError::is_absent`] where there is no such client.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A client that was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// As it is now.
+    pub client: Client,
+    /// Whether its file had comments, which are gone.
+    pub had_comments: bool,
+}
+
+/// Changes a client, durably and as a whole: its file is written anew. Its name and key stay.
+///
+/// # Errors
+/// [`NotChanged`]; then nothing has changed.
+pub fn change<E>(
+    directory: &Path,
+    name: &ClientName,
+    change: impl FnOnce(Client) -> Result<Client, E>,
+) -> Result<Changed, NotChanged<E>> {
+    let _lock = lock(directory)?;
+    let path = path_of(directory, name);
+    let (text, _) = files::read_text(&path, MAX_FILE_LEN)?;
+    let Policy { client, comment, .. } = policy::parse(&path, name, &text)?;
+    let (name, key) = (client.name.clone(), client.key);
+    let client = Client { name, key, ..change(client).map_err(NotChanged::Refused)? };
+    files::replace(&path, policy::write(&path, &client, &comment)?.as_bytes())?;
+    // No value has this character.
+    Ok(Changed { client, had_comments: text.contains('#') })
 }
 
 /// Removes a client's file, durably, whatever it says; before that the invitation that it came by, so that nobody comes

@@ -368,7 +368,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::SequenceTimeout { door, from, stage } => {
                 self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
             }
-            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
+            Report::Counters(counters) => {
+                self.listening.handle_counters(counters, now.boot);
+                self.admit.handle_dropped(&self.listening.counted().refused, now);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the tests share: the lab of network namespaces, and the real programs in it.
 
+pub mod attacker;
 pub mod classic;
 pub mod flood;
 pub mod invited;

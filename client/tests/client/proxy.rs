@@ -2,14 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin};
+use std::process::{Child, ChildStdin, ChildStdout};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use knock_spa_proto::spa::request::{Addresses, Open, Request};
 use socket2::SockRef;
 
 use crate::program::{Device, Run};
-use crate::server::{Server, SilentPort};
+use crate::server::{PATIENCE, Server, SilentPort};
 
 /// A device with a key, and a server that it knows as `gw`.
 fn enrolled() -> (Device, Server) {
@@ -23,7 +24,12 @@ fn enrolled() -> (Device, Server) {
 fn service<T: Send + 'static>(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> (u16, JoinHandle<T>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    (port, thread::spawn(move || serve(listener.accept().unwrap().0)))
+    let serve = move || {
+        let visitor = listener.accept().unwrap().0;
+        visitor.set_read_timeout(Some(PATIENCE)).unwrap();
+        serve(visitor)
+    };
+    (port, thread::spawn(serve))
 }
 
 /// The program, connected to this port, and its standard input.
@@ -41,6 +47,13 @@ fn read_all(mut from: impl std::io::Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     from.read_to_end(&mut bytes).unwrap();
     bytes
+}
+
+/// What comes from the program until its end, which must come soon.
+fn all_of(output: ChildStdout) -> Vec<u8> {
+    let (told, bytes) = mpsc::channel();
+    thread::spawn(move || told.send(read_all(output)));
+    bytes.recv_timeout(PATIENCE).unwrap()
 }
 
 #[test]
@@ -68,7 +81,7 @@ fn who_has_heard_all_may_go_on_speaking() {
         read_all(&visitor)
     });
     let (mut child, mut input) = connect(&device, port);
-    assert_eq!(read_all(child.stdout.take().unwrap()), b"bye");
+    assert_eq!(all_of(child.stdout.take().unwrap()), b"bye");
     input.write_all(b"one more thing").unwrap();
     drop(input);
     assert_eq!(service.join().unwrap(), b"one more thing");
@@ -93,7 +106,7 @@ fn nothing_waits_for_more_to_come() {
         assert_eq!(back, [byte]);
     }
     drop(input);
-    assert_eq!(read_all(output), b"");
+    assert_eq!(all_of(output), b"");
     service.join().unwrap();
     end(child).ended_with(0);
 }
@@ -116,7 +129,7 @@ fn much_goes_both_ways_at_once() {
     });
     let (mut child, mut input) = connect(&device, port);
     let sender = thread::spawn(move || input.write_all(&bytes(3)).unwrap());
-    assert!(read_all(child.stdout.take().unwrap()) == bytes(7));
+    assert!(all_of(child.stdout.take().unwrap()) == bytes(7));
     sender.join().unwrap();
     assert!(service.join().unwrap() == bytes(3));
     end(child).ended_with(0);

@@ -11,7 +11,7 @@ use knock_spa_proto::spa::{EnvelopeKey, PACKET_LEN, Proven};
 use socket2::{Domain, Socket, Type};
 
 /// How long to wait for what is to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server with the secret 32 × 0x07.
 pub(crate) struct Server {

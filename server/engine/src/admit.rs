@@ -28,7 +28,7 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
-use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
@@ -206,6 +206,12 @@ impl Admit {
         invitation.cloned().map(Asker::Invitation)
     }
 
+    /// Takes note of what the listener says that it has dropped by itself, all told.
+    pub fn handle_dropped(&mut self, dropped: &Tally, now: Now) {
+        let events = self.refusals.note_dropped(dropped, now.boot);
+        self.effects.extend(events.into_iter().map(Effect::Say));
+    }
+
     fn mark(&self, client: &ClientKey) -> UnixTime {
         self.marks.get(client).copied().unwrap_or(UnixTime::EPOCH).max(self.floor)
     }
@@ -332,11 +338,7 @@ impl Admit {
         }
         self.journal_failed = result.is_err();
         match self.awaited.remove(&ticket) {
-            Some(Awaited::Opening(begun)) => {
-                for begun in begun {
-                    self.move_open(begun, result, now);
-                }
-            }
+            Some(Awaited::Opening(begun)) => self.move_all(begun, result, now),
             Some(Awaited::Closing(opening, flows)) => self.release(opening, flows),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
@@ -345,22 +347,39 @@ impl Admit {
         }
     }
 
+    /// Moves all that was asked for at once. Where some of it does not move, that is one refusal, and no request that
+    /// was accepted.
+    fn move_all(&mut self, begun: Vec<Begun>, recorded: Result<(), Unwritten>, now: Now) {
+        let mut refused = None;
+        for begun in begun {
+            refused = self.move_open(begun, recorded, now).or(refused);
+        }
+        if let Some((address, client)) = refused {
+            self.accepted = self.accepted.saturating_sub(u64::from(client.is_some()));
+            self.refuse(Refusal::Unrecorded, address, client, now);
+        }
+    }
+
     /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
     /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
-    /// lasts no longer than it was to.
-    fn move_open(&mut self, begun: Begun, recorded: Result<(), Unwritten>, now: Now) {
-        let Some(opening) = self.openings.get(begun.id).cloned() else { return };
+    /// lasts no longer than it was to: for whom, and which client asked, is returned then.
+    fn move_open(
+        &mut self,
+        begun: Begun,
+        recorded: Result<(), Unwritten>,
+        now: Now,
+    ) -> Option<(Address, Option<String>)> {
+        let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
             Means::Guard => {
                 self.openings.put_in_force(begun.id, begun.term);
                 self.set_elements(opening.elements(), now.boot);
             }
             Means::Commands { .. } if recorded.is_err() => {
-                self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
                     drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
                 }
-                return;
+                return Some((opening.address, opening.origin.client()));
             }
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
@@ -378,6 +397,7 @@ impl Admit {
             address: opening.address,
             extended: begun.extended,
         }));
+        None
     }
 
     /// Gives the guard's elements the end that the openings in force need.

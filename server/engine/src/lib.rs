@@ -9,6 +9,8 @@
 extern crate alloc;
 
 pub mod admit;
+#[cfg(test)]
+mod cases;
 pub mod client;
 pub mod command;
 pub mod invitation;

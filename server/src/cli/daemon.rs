@@ -133,7 +133,7 @@ pub(super) fn done(reply: Reply) -> Result<String, Failure> {
     match reply {
         Reply::Done { what } => Ok(what),
         Reply::Failed { why } => Err(Failure::new(Exit::Data, why)),
-        Reply::Status(_) | Reply::ClientsReloaded(_) => {
+        Reply::Status(_) | Reply::ClientsReloaded(_) | Reply::LastUses { .. } => {
             Err(Failure::new(Exit::Io, "the daemon's answer is not understood"))
         }
     }

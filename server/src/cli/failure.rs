@@ -145,10 +145,17 @@ impl From<JournalError> for Failure {
             JournalError::System { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Exit::Permission
             }
-            JournalError::NotAJournal(_) | JournalError::TooLong(_) => Exit::Data,
+            JournalError::NotAJournal(_) | JournalError::TooLong(_) | JournalError::NotAFile(_) => Exit::Data,
+            JournalError::Exposed(_) => Exit::Permission,
             JournalError::System { .. } => Exit::Io,
         };
-        Self::new(exit, error)
+        let hint = if let JournalError::Exposed(directory) = &error {
+            Some(format!("chown root {0} && chmod go-w {0}", directory.display()))
+        } else {
+            None
+        };
+        let failure = Self::new(exit, error);
+        if let Some(hint) = hint { failure.hint(hint) } else { failure }
     }
 }
 
@@ -166,6 +173,7 @@ impl From<NotEnrolled> for Failure {
             NotEnrolled::KeyTaken(_) => {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
+            NotEnrolled::Faults(faults) => faults.into(),
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
             NotEnrolled::File(error) => Self::of_clients(error.into()),
         }
@@ -183,6 +191,7 @@ impl From<NotInvited> for Failure {
             }
             NotInvited::TooMany => Self::new(Exit::CantCreate, error)
                 .hint("`knock-spad invite list` shows them, `knock-spad invite revoke NAME` removes one"),
+            NotInvited::Faults(faults) => faults.into(),
             NotInvited::Unreadable(error) => Self::of_clients(error),
             NotInvited::File(error) => Self::of_clients(error.into()),
         }

@@ -18,10 +18,10 @@ use knock_spa_keys::invitation::InvitationLine;
 use knock_spa_proto::span::Span;
 use knock_spa_proto::time::UnixTime;
 
-use crate::cli::client::telling::{Connections, tell_changed};
+use crate::cli::client::options::{Options, stranger};
+use crate::cli::client::telling::{Connections, tell_changed, tell_standing};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
-use crate::cli::policy::{PolicyArguments, tell_limits};
 use crate::cli::{load_config, terminal};
 use crate::clients::date::NotAfter;
 use crate::clients::invitations;
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(required = true)]
     name: Option<ClientName>,
     #[command(flatten)]
-    policy: PolicyArguments,
+    options: Options,
     /// For how long the invitation is good, from 1m to 30d.
     #[arg(long, value_name = "SPAN", default_value = "24h")]
     expires: Span,
@@ -71,7 +71,7 @@ pub(super) fn run(config: &Path, arguments: Arguments) -> Result<(), Failure> {
         (Some(Command::Revoke { name }), _) => revoke(&settings.paths, &name),
         (None, Some(name)) => {
             let expires = arguments.expires.duration();
-            invite(&settings, name, arguments.policy, expires, arguments.qr)
+            invite(&settings, name, arguments.options, expires, arguments.qr)
         }
         (None, None) => Err(Failure::new(Exit::Usage, "whom to invite? `knock-spad invite NAME`")),
     }
@@ -93,7 +93,7 @@ fn cannot_be_named() -> String {
 fn invite(
     settings: &Settings,
     name: ClientName,
-    policy: PolicyArguments,
+    options: Options,
     expires: Duration,
     qr: bool,
 ) -> Result<(), Failure> {
@@ -107,8 +107,8 @@ fn invite(
     let server = server_line(&settings.paths)?;
     let seed = entropy::bytes().map_err(|error| Failure::new(Exit::System, error))?;
     let secret = ClientSecret::from_seed(seed);
-    let door = policy.doors.first().map(|door| comment(door.as_str())).unwrap_or_default();
-    let client = policy.client(name, secret.public(), settings)?;
+    let door = options.first_door().map(|door| comment(door.as_str())).unwrap_or_default();
+    let client = options.apply(stranger(name, secret.public()), &[], settings)?;
     let now = clock::now().unix;
     let invitation =
         Invitation { client, expires: whole_seconds(now.saturating_add(expires)), used_by: None };
@@ -137,7 +137,7 @@ const fn whole_seconds(time: UnixTime) -> UnixTime {
 fn tell(invitation: &Invitation) {
     let until = NotAfter(invitation.expires);
     terminal::note(format_args!("invited {}, until {until}", invitation.name()));
-    tell_limits(&invitation.client);
+    tell_standing(&invitation.client);
     terminal::note("  The line is a SECRET, good once: whoever uses it first is this client.");
     terminal::note("  On the device that is to be the client: `knock-spa enroll`, and paste it there:");
 }

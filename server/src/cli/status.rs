@@ -22,7 +22,10 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let paths = load_config(config)?.settings.paths;
     let status = match daemon::ask(config, &paths, Command::Status)? {
         Reply::Status(status) => status,
-        reply @ (Reply::ClientsReloaded(_) | Reply::Done { .. } | Reply::Failed { .. }) => {
+        reply @ (Reply::ClientsReloaded(_)
+        | Reply::LastUses { .. }
+        | Reply::Done { .. }
+        | Reply::Failed { .. }) => {
             return daemon::done(reply).map(drop);
         }
     };

@@ -13,7 +13,7 @@ use knock_spa_keys::comment::Comment;
 use knock_spa_proto::time::UnixTime;
 use rustix::fs::FlockOperation;
 
-use crate::clients::policy::Written;
+use crate::clients::policy;
 use crate::clients::survey::{Filed, Files};
 use crate::clients::{MAX_FILE_LEN, Roster, Survey, lock, lock_with, path_of};
 use crate::config::ConfigError;
@@ -61,6 +61,9 @@ pub enum NotInvited {
     /// The clients that there are can't be read.
     #[error(transparent)]
     Unreadable(#[from] ConfigError),
+    /// Its file would be none that can be read.
+    #[error(transparent)]
+    Faults(#[from] Faults),
     /// The file can't be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -154,6 +157,9 @@ pub fn invite(clients: &Path, invitation: &Invitation, now: UnixTime) -> Result<
             return Err(NotInvited::TooMany);
         }
     }
+    // What is written is what is read, with its limits.
+    let path = path_of(&directory, name);
+    Invitation::parse(&path, name, &file::Written(invitation).to_string())?;
     Ok(write(&directory, invitation)?)
 }
 
@@ -204,8 +210,9 @@ pub fn enrol(clients: &Path, enrolment: &Enrolment) -> Result<(), NotEnrolledBy>
 fn create(clients: &Path, client: &Client) -> Result<(), NotEnrolledBy> {
     // The alphabet of a name is within that of a comment.
     let comment: Comment = client.name.as_str().parse().unwrap_or_default();
-    let text = Written { client, comment: &comment }.to_string();
-    match files::create(&path_of(clients, &client.name), text.as_bytes()) {
+    let path = path_of(clients, &client.name);
+    let text = policy::write(&path, client, &comment)?;
+    match files::create(&path, text.as_bytes()) {
         Err(FileError::Exists(_)) => Err(NotEnrolledBy::NameTaken(client.name.clone())),
         written => Ok(written?),
     }

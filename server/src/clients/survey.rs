@@ -165,7 +165,7 @@ impl Filed for Client {
     const NOUN: &str = "client";
 
     fn parse(file: &Path, name: &ClientName, text: &str) -> Result<(Self, usize), Faults> {
-        policy::parse(file, name, text).map(|Policy { client, key_line }| (client, key_line))
+        policy::parse(file, name, text).map(|Policy { client, key_line, .. }| (client, key_line))
     }
 
     fn name(&self) -> &ClientName {

@@ -21,6 +21,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Does what the administrator asks for.
     pub(super) async fn answer(&mut self, command: &Command) -> Reply {
         let answer = match command {
+            Command::LastUses => return Reply::LastUses { uses: self.last_uses() },
             Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address, cut } => self.close(door, address.as_deref(), *cut),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),

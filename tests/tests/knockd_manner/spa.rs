@@ -114,6 +114,22 @@ fn a_packet_opens_the_old_door_extends_it_and_closes_it() {
     assert_eq!(told, wanted, "{log}");
 }
 
+/// Two daemons would each take a packet once. Knocks are nobody's, and both hear them.
+#[test]
+fn a_second_daemon_takes_no_packets() {
+    let scene = Scene::new(&with_line("cmd_timeout = 600"));
+    let laptop = scene.enrol("alice");
+    let first = scene.start_as_always();
+    let second = scene.start_as_always();
+    assert!(!first.running.output().contains("packets-refused"), "{}", first.running.output());
+    assert!(second.running.output().contains("packets-refused"), "{}", second.running.output());
+    laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
+    scene.await_note("SSH start 192.0.2.2");
+    scene.knock("192.0.2.10", "7000 8000");
+    until(PATIENCE, "both to hear a knock", || count(&scene, "SSH start 192.0.2.10") == 2);
+    assert_eq!(count(&scene, "SSH start 192.0.2.2"), 1);
+}
+
 #[test]
 fn what_a_packet_opened_is_closed_after_a_crash() {
     let scene = Scene::new(&with_line("cmd_timeout = 3"));

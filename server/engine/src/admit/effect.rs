@@ -214,6 +214,13 @@ pub enum Event {
         /// Refusals of this kind since the last that was told, this one included.
         count: u64,
     },
+    /// The listener has dropped packets by itself; not each time is told.
+    Dropped {
+        /// Why.
+        refusal: Refusal,
+        /// How many since the last time that was told.
+        count: u64,
+    },
     /// A command did not end well.
     CommandFailed {
         /// The door.

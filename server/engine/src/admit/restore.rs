@@ -109,6 +109,11 @@ impl History {
         self.keys.clear();
     }
 
+    /// When the newest packet of each client was made that opened or closed something.
+    pub fn last_uses(&self) -> impl Iterator<Item = (&ClientKey, UnixTime)> {
+        self.marks.iter().map(|(client, stamp)| (client, *stamp))
+    }
+
     /// Whether the journal has kept the marks of packets to this key.
     #[must_use]
     pub fn knows(&self, server: &ServerKey) -> bool {

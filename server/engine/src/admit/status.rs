@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::refusal::Tally;
@@ -111,9 +112,8 @@ impl Admit {
         (retried.saturating_add(more), stuck.saturating_add(also))
     }
 
-    /// When this client's last accepted packet was made.
-    #[must_use]
-    pub fn last_used(&self, client: &knock_spa_keys::client::ClientKey) -> Option<UnixTime> {
-        self.marks.get(client).copied()
+    /// When the newest packet of each client was made that was proved to be its own.
+    pub fn last_uses(&self) -> impl Iterator<Item = (&ClientKey, UnixTime)> {
+        self.marks.iter().map(|(client, stamp)| (client, *stamp))
     }
 }

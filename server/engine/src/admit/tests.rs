@@ -6,6 +6,7 @@ mod world;
 mod bounds;
 mod changing;
 mod chaos;
+mod clocks;
 mod closing;
 mod commands;
 mod crashes;
@@ -32,6 +33,7 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::request::Close;
 
 use super::*;
+use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};
 use crate::rules::{Action, Door, Lease};

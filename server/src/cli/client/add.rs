@@ -4,10 +4,10 @@ use clap::Args;
 use knock_spa_engine::client::ClientName;
 use knock_spa_keys::client::ClientLine;
 
-use crate::cli::client::telling::{Connections, tell_changed};
+use crate::cli::client::options::{Options, stranger};
+use crate::cli::client::telling::{Connections, tell_changed, tell_standing};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
-use crate::cli::policy::{PolicyArguments, tell_limits};
 use crate::cli::terminal;
 use crate::clients;
 use crate::config::settings::Settings;
@@ -21,18 +21,18 @@ pub(in crate::cli) struct Arguments {
     /// The client's line, as `knock-spa enroll` prints it on the client: knock-spa-client-v1 ...
     line: String,
     #[command(flatten)]
-    policy: PolicyArguments,
+    options: Options,
 }
 
 pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failure> {
     // Before anything is written, for without it the client could not be set up.
     let server = server_line(&settings.paths)?;
     let line = client_line(&arguments.line)?;
-    let client = arguments.policy.client(arguments.name, line.key, settings)?;
+    let client = arguments.options.apply(stranger(arguments.name, line.key), &[], settings)?;
     clients::add(&settings.paths.clients, &client, &line.comment, clock::now().unix)?;
     tell_changed(&settings.paths, &client.name, Connections::LiveOn)?;
     terminal::note(format_args!("enrolled client {}, {}", client.name, client.key.fingerprint()));
-    tell_limits(&client);
+    tell_standing(&client);
     terminal::note("The server's line, for `knock-spa enroll` on the client:");
     terminal::say(server)
 }

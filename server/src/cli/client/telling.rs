@@ -1,12 +1,13 @@
-//! What a daemon that runs makes of a client's file that has changed.
+//! What is told of a client's file that has changed: to a daemon that runs, and of what that makes of it.
 
-use knock_spa_engine::client::ClientName;
+use knock_spa_engine::client::{Client, ClientName};
 use knock_spa_proto::control::{ClientsReloaded, Command, Cut, Reply};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{daemon, terminal};
 use crate::config::settings::Paths;
 use crate::control::{self, AskError};
+use crate::io::clock;
 
 /// What becomes of the client's connections, where what it had open ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,5 +63,15 @@ fn tell(reloaded: ClientsReloaded, connections: Connections) -> Result<(), Failu
             Ok(())
         }
         (Connections::Cut, _) => Err(Failure::new(Exit::Io, told)),
+    }
+}
+
+/// Tells where a client may do nothing for now.
+pub(in crate::cli) fn tell_standing(client: &Client) {
+    if client.rights.is_empty() {
+        terminal::note("  It may open nothing: --door or --service gives it something to open.");
+    }
+    if !client.is_valid_at(clock::now().unix) {
+        terminal::note("  It is not valid now, by --not-before or --not-after.");
     }
 }

@@ -38,7 +38,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
     if expires.is_absent() {
         reader.fault(1, "no time until when it is good", Some("expires = 2027-06-30T12:00:00Z"));
     }
-    let (Policy { client, key_line }, NotAfter(expires)) = (policy?, expires.into_value()?);
+    let (Policy { client, key_line, .. }, NotAfter(expires)) = (policy?, expires.into_value()?);
     let used_by = used_by.into_value().map(|line| line.key);
     Some((Invitation { client, expires, used_by }, key_line))
 }

@@ -52,6 +52,7 @@ fn said(world: &mut World) -> Vec<String> {
         | Event::Closed { .. }
         | Event::Enrolled { .. }
         | Event::Refused { .. }
+        | Event::Dropped { .. }
         | Event::CommandFailed { .. }
         | Event::Shortened { .. }
         | Event::JournalFailed => None,
