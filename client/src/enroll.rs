@@ -83,16 +83,24 @@ pub(crate) fn run(
     };
     let enrolment = match options.via_ssh.take() {
         Some(at) => Some(over_ssh(&at, &options, &key)?),
-        None => {
-            let given = if given.is_some() { given } else { Given::parse(&terminal::answer(QUESTION)?)? };
-            let by_hand = matches!(given, Some(Given::Server(_)));
-            if given.is_none() || by_hand && created == Created::New {
-                terminal::say(render::HAND_OVER);
-            }
-            given.map(|given| enrolment(given, &options)).transpose()?
-        }
+        None => given_or_asked(given, created)?.map(|given| enrolment(given, &options)).transpose()?,
     };
     enrolment.map_or(Ok(()), |enrolment| enrol(enrolment, options, key, home, usual))
+}
+
+/// What the user was given, who is asked for it where the command line does not say. Says what to do with the public
+/// line, where that is for somebody.
+fn given_or_asked(given: Option<Given>, key: Created) -> Result<Option<Given>, Failure> {
+    let given = if given.is_some() { given } else { Given::parse(&terminal::answer(QUESTION)?)? };
+    let is_for_somebody = match given {
+        None => true,
+        Some(Given::Server(_)) => key == Created::New,
+        Some(Given::Invitation(_)) => false,
+    };
+    if is_for_somebody {
+        terminal::say(render::HAND_OVER);
+    }
+    Ok(given)
 }
 
 /// Has the server enrol this device over ssh.

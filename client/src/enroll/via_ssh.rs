@@ -160,9 +160,21 @@ mod tests {
         {
             assert_eq!(good.parse(), Ok(Destination(good.to_owned())));
         }
-        for bad in
-            ["", "-oProxyCommand=id", "a b", "a;b", "$(id)", "`id`", "a'b", "a\"b", "a\nb", "a|b", "a&b", "é"]
-        {
+        for bad in [
+            "",
+            "-oProxyCommand=id",
+            "-lroot",
+            "a b",
+            "a;b",
+            "$(id)",
+            "`id`",
+            "a'b",
+            "a\"b",
+            "a\nb",
+            "a|b",
+            "a&b",
+            "é",
+        ] {
             assert_eq!(bad.parse::<Destination>(), Err(NotADestination), "{bad}");
         }
         assert_eq!("x".repeat(321).parse::<Destination>(), Err(NotADestination));

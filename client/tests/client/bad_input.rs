@@ -67,6 +67,7 @@ fn command_lines() {
             ("close ssh gw extra", 64, &["unexpected argument"]),
             ("close ssh gw --for 1s", 64, &["unexpected argument '--for'"]),
             ("enroll --via-ssh=-oProxyCommand=id", 64, &["[USER@]HOST"]),
+            ("enroll --via-ssh=-lroot", 64, &["[USER@]HOST"]),
             ("enroll --via-ssh gw;id", 64, &["[USER@]HOST"]),
             ("enroll --via-ssh gw x", 64, &["cannot be used with"]),
             ("enroll --via-ssh gw --client a'b", 64, &["letters, digits"]),

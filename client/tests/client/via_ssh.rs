@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use knock_spa_proto::spa::request::{Addresses, Open, Request};
 
 use crate::program::{Device, PUBLIC_LINE, Run, SERVER_LINE, run};
-use crate::server::Server;
+use crate::server::{Server, SilentPort};
+use crate::terminal::Terminal;
 
 /// A device, and what it finds over ssh.
 struct There {
@@ -65,8 +66,10 @@ impl There {
 fn the_server_enrols_this_device_and_opens_its_first_door() {
     let server = Server::at(Ipv4Addr::LOCALHOST);
     let there = There::new(&server.line(), "sh");
-    // The port stays shut here.
-    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", "9", "--wait", "1s"]).ended_with(69);
+    let port = SilentPort::new();
+    let probe = port.number().to_string();
+    let run = there.enroll(&["--via-ssh", "admin@gw", "--probe", &probe, "--wait", "1s"]).ended_with(69);
+    let run = run.said("does not answer within 1 s");
     let run = run.printed(&format!("{PUBLIC_LINE}\n")).said("added 127.0.0.1");
     let add = format!("client add alice@laptop {PUBLIC_LINE} --door ssh");
     assert_eq!(there.calls(), ["key show", "client list --json", &add], "{run:?}");
@@ -128,6 +131,19 @@ fn who_is_not_root_there_goes_by_sudo() {
     there.enroll(&["--via-ssh", "gw", "--no-open"]).ended_with(0);
     let calls = fs::read_to_string(there.path("sudo.calls")).unwrap();
     assert!(calls.lines().count() == 3 && calls.starts_with("sudo knock-spad key show\n"), "{calls}");
+}
+
+/// So that sudo can ask for a password there.
+#[test]
+fn on_a_terminal_there_is_one_too() {
+    let there = There::new(SERVER_LINE, "sh");
+    let script = "PATH=\"$KNOCK_SPA_HOME/../bin:$PATH\" exec \"$0\" enroll --via-ssh gw --no-open";
+    Terminal::run(&there.device, script).ended_with(0);
+    let words = fs::read_to_string(there.path("ssh.words")).unwrap();
+    assert!(words.starts_with("-t\n--\ngw\nexec sh -c '"), "{words}");
+    there.enroll(&["--via-ssh", "gw", "--no-open"]).ended_with(0);
+    let words = fs::read_to_string(there.path("ssh.words")).unwrap();
+    assert!(words.starts_with("--\ngw\n"), "{words}");
 }
 
 #[test]
