@@ -148,36 +148,27 @@ impl Lock {
     /// # Errors
     /// Every [`JournalError`] but [`JournalError::InUse`].
     pub fn read(&self) -> Result<(Vec<Record>, Condition), JournalError> {
-        let (records, condition) = self.read_file(&self.journal())?;
+        let (records, condition) = self.look()?;
+        if condition == Condition::Damaged {
+            let aside = self.free_name();
+            std::fs::rename(self.journal(), &aside).map_err(JournalError::at(&aside))?;
+        }
+        Ok((records, condition))
+    }
+
+    /// Reads what the journal holds, and leaves everything as it is.
+    ///
+    /// # Errors
+    /// Every [`JournalError`] but [`JournalError::InUse`].
+    pub fn look(&self) -> Result<(Vec<Record>, Condition), JournalError> {
+        let (records, condition) = read_file(&self.journal())?;
         if condition != Condition::Absent {
             return Ok((records, condition));
         }
-        match self.read_file(&self.incomplete())? {
+        match read_file(&self.incomplete())? {
             (_, Condition::Absent) => Ok((Vec::new(), Condition::Absent)),
             (records, _) => Ok((records, Condition::Incomplete)),
         }
-    }
-
-    fn read_file(&self, path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((Vec::new(), Condition::Absent));
-            }
-            Err(error) => return Err(JournalError::at(path)(error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
-        if bytes.len() as u64 >= MAX_FILE {
-            return Err(JournalError::TooLong(path.to_owned()));
-        }
-        let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
-        let (records, condition) = parse(body);
-        if condition == Condition::Damaged {
-            let aside = self.free_name();
-            std::fs::rename(path, &aside).map_err(JournalError::at(&aside))?;
-        }
-        Ok((records, condition))
     }
 
     /// A name for a damaged file that nothing else has.
@@ -237,6 +228,21 @@ impl Lock {
             }
         }
     }
+}
+
+fn read_file(path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Condition::Absent)),
+        Err(error) => return Err(JournalError::at(path)(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
+    if bytes.len() as u64 >= MAX_FILE {
+        return Err(JournalError::TooLong(path.to_owned()));
+    }
+    let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
+    Ok(parse(body))
 }
 
 impl Journal {

@@ -8,7 +8,7 @@ pub mod clients;
 pub mod config;
 pub mod control;
 pub mod files;
-pub mod guard_mark;
+pub mod guard;
 pub mod io;
 pub mod journal;
 pub mod keeper;

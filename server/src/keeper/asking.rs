@@ -1,6 +1,7 @@
 //! What the administrator asks of the keeper while it runs.
 
 use std::io;
+use std::time::Duration;
 
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, GuardStatus, Reply};
@@ -22,6 +23,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
+            Command::GuardTry { seconds } => self.try_guard(Duration::from_secs(*seconds)),
             Command::GuardConfirm => self.confirm_guard(),
             Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
         };
@@ -29,6 +31,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Ok(what) => Reply::Done { what },
             Err(why) => Reply::Failed { why },
         }
+    }
+
+    fn try_guard(&mut self, span: Duration) -> Result<String, String> {
+        let Some(wall) = &mut self.wall else { return Err(NO_GUARD.into()) };
+        wall.try_for(span, &self.plan.settings, self.admit.elements(clock::now().boot))
     }
 
     fn confirm_guard(&mut self) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
+mod booting;
 mod commands;
 mod knockd_doors;
 mod knocking;
@@ -12,6 +13,7 @@ mod replay;
 mod service;
 mod silence;
 mod state;
+mod trial;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
