@@ -86,7 +86,7 @@ fn what_is_no_toml_at_all_is_replaced_by_what_was_last_known() {
     let mut server = Server::running(&world.server, &format!("{DEFAULT}{TRUSTING}"));
     reboot(&world, &mut server);
     server.write("knock-spad.toml", "[door.ssh\n", 0o600);
-    let restore = || {
+    let restore = |server: &Server<'_>| {
         let mut command = std::process::Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-e", "-c"]);
         command.arg("mount -t tmpfs none /var/lib; ln -s \"$0\" /var/lib/knock-spa; exec \"$@\"");
@@ -94,13 +94,13 @@ fn what_is_no_toml_at_all_is_replaced_by_what_was_last_known() {
         command.arg(server.path("knock-spad.toml")).args(["guard", "restore"]);
         knock_spa_tests::programs::Run::of(&world.server, &mut command, "")
     };
-    restore().ended_with(0).said("not TOML").said("the guard is up: ports shut: 2; open: 0");
+    restore(&server).ended_with(0).said("not TOML").said("the guard is up: ports shut: 2; open: 0");
     assert_silent(&world.stranger, world.server.v4, 22);
     assert_open(&world.laptop, world.server.v4, 22);
 
     reboot(&world, &mut server);
     server.write("state/guard.rules", "knock-spa-guard-rules-v1\nstart on\ndoor tcp/22\n", 0o600);
-    let run = restore().ended_with(78);
+    let run = restore(&server).ended_with(78);
     run.said("is not a copy of the guard's rules").said("ITS DOORS STAND OPEN");
     assert_open(&world.stranger, world.server.v4, 22);
 }

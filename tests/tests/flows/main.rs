@@ -11,9 +11,11 @@ mod refusals;
 mod reload;
 mod replay;
 mod service;
+mod sessions;
 mod silence;
 mod state;
 mod trial;
+mod warning;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

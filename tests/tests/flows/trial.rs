@@ -97,7 +97,9 @@ fn whatever_happens_during_a_trial_its_time_runs() {
                 world.server.run("nft flush ruleset");
                 until(PATIENCE, "the guard", || server.guard().is_some());
             }
-            "reload" => server.command(&["reload"]).ended_with(0).said("read again").out.clear(),
+            "reload" => {
+                let _ = server.command(&["reload"]).ended_with(0).said("read again");
+            }
             "KILL" => {
                 server.kill();
                 server.start();
@@ -162,8 +164,8 @@ fn between_trial_and_confirmation_there_is_no_gap() {
     server.command(&["guard", "try", "1m"]).ended_with(0);
     let hits = std::sync::atomic::AtomicUsize::new(0);
     let done = std::sync::atomic::AtomicBool::new(false);
+    let to = SocketAddr::new(world.server.v4.into(), 22);
     std::thread::scope(|scope| {
-        let to = SocketAddr::new(world.server.v4.into(), 22);
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 // A first segment is answered at once or never.

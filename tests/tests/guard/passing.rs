@@ -151,7 +151,7 @@ fn its_own_connections_come_back_whatever_port_they_use() {
     }
 }
 
-fn sessions(world: &World, ruleset: &Ruleset) -> Vec<Kept> {
+fn kept_of(world: &World, ruleset: &Ruleset) -> Vec<Kept> {
     let sessions = world.server.enter(|| established(&ruleset.doors)).unwrap();
     sessions.into_iter().map(|session| session.kept).collect()
 }
@@ -165,7 +165,7 @@ fn sessions_older_than_the_guard_live_on() {
     let ruleset = shutting(&["tcp/22"]);
     let open = |ip: IpAddr| Session::open(&world.laptop, SocketAddr::new(ip, 22));
     let mut spared = world.server.addresses().map(open);
-    let kept = sessions(&world, &ruleset);
+    let kept = kept_of(&world, &ruleset);
     let mut forgotten = world.server.addresses().map(open);
 
     let mut expected = spared.each_ref().map(|session| Kept {
@@ -198,7 +198,7 @@ fn a_kept_session_opens_nothing_to_others() {
     let _service = Echo::tcp(&world.server, 22);
     let mut guard = guard_of(&world.server);
     let sessions = world.server.addresses().map(|ip| Session::open(&world.stranger, SocketAddr::new(ip, 22)));
-    let kept = sessions(&world, &shutting(&["tcp/22"]));
+    let kept = kept_of(&world, &shutting(&["tcp/22"]));
     guard.install(&Ruleset { kept, ..shutting(&["tcp/22", "tcp/23"]) }).unwrap();
     for (session, ip) in sessions.iter().zip(world.server.addresses()) {
         assert_silent(&world.stranger, ip, 22);
