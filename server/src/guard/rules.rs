@@ -157,8 +157,9 @@ mod tests {
     #[test]
     fn nothing_but_a_whole_copy_of_this_version_is_one() {
         let whole = rules().to_string();
-        for len in 0..whole.len() {
-            assert_eq!(whole[..len].parse::<GuardRules>(), Err(NotGuardRules), "{len} bytes");
+        for (len, _) in whole.char_indices() {
+            let part: String = whole.chars().take(len).collect();
+            assert_eq!(part.parse::<GuardRules>(), Err(NotGuardRules), "{len} bytes");
         }
         for (from, to) in
             [("-v1", "-v2"), ("tcp/22", "tcp/0"), ("start confirmed", "start maybe"), ("door", "gate")]

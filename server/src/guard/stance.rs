@@ -103,8 +103,7 @@ mod tests {
     const STARTS: [GuardStart; 2] = [GuardStart::On, GuardStart::Confirmed];
 
     fn at(seconds: u64) -> Now {
-        let nanos = seconds * 1_000_000_000;
-        Now { boot: BootTime::from_nanos(nanos), unix: UnixTime::from_nanos(nanos) }
+        Now { boot: BootTime::ZERO, unix: UnixTime::EPOCH }.saturating_add(Duration::from_secs(seconds))
     }
 
     #[test]

@@ -8,6 +8,7 @@ use knock_spa_proto::time::Now;
 use super::mark::Mark;
 use super::rules::GuardRules;
 use super::stance::{Down, Stance, stance};
+use crate::config::settings::GuardStart;
 use crate::io::clock::BootId;
 use crate::nft::Shown;
 
@@ -35,7 +36,7 @@ pub enum State {
 pub fn state(
     shown: Option<&Shown>,
     rules: Option<&GuardRules>,
-    decided: Result<Option<Mark>, String>,
+    decided: Result<Option<Mark>, &str>,
     boot: BootId,
     now: Now,
 ) -> State {
@@ -44,14 +45,13 @@ pub fn state(
     if let Some(left) = standing.and_then(|shown| shown.doors.iter().filter_map(|(_, left)| *left).max()) {
         return State::Trial(left);
     }
-    let stance = match (rules, &decided) {
-        (_, Err(why)) => {
-            return if standing.is_some() { State::Astray(why.clone()) } else { State::Unknown(why.clone()) };
-        }
+    let stance = match (rules, decided) {
+        (_, Err(why)) if standing.is_some() => return State::Astray(why.into()),
+        (_, Err(why)) => return State::Unknown(why.into()),
         (None, Ok(None)) => return State::Unknown("the configuration can't be used".into()),
-        (None, Ok(decided)) => stance(*decided, crate::config::settings::GuardStart::On, boot, now),
+        (None, Ok(decided)) => stance(decided, GuardStart::On, boot, now),
         (Some(rules), Ok(_)) if !rules.are_needed() => Stance::Down(Down::NotNeeded),
-        (Some(rules), Ok(decided)) => stance(*decided, rules.start, boot, now),
+        (Some(rules), Ok(decided)) => stance(decided, rules.start, boot, now),
     };
     match (standing.is_some(), stance) {
         (true, Stance::Stands) if decided == Ok(None) => State::On,
@@ -122,7 +122,6 @@ mod tests {
     use knock_spa_proto::time::{BootTime, UnixTime};
 
     use super::*;
-    use crate::config::settings::GuardStart;
     use crate::guard::mark::Trial;
 
     const BOOT: BootId = BootId::from_bytes([1; 16]);
@@ -169,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_not_made_up() {
-        let unread = || Err("unreadable".to_owned());
+        let unread = || Err("unreadable");
         assert_eq!(state(None, None, unread(), BOOT, NOW).word(), "unknown");
         assert_eq!(state(None, None, Ok(None), BOOT, NOW).word(), "unknown");
         assert_eq!(state(Some(&shown(None)), None, Ok(Some(Mark::Confirmed)), BOOT, NOW), State::Confirmed);

@@ -62,6 +62,7 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
         Failure::new(Exit::System, format_args!("can't tell one boot from another: {error}"))
     })?;
     let decided = mark::read(&known.state).map_err(|error| error.to_string());
+    let decided = decided.as_ref().map(|mark| *mark).map_err(String::as_str);
     let state = state(shown.as_ref(), known.rules.as_ref(), decided, boot, clock::now());
     let guard = Guard::of(&state, shown.unwrap_or_default());
     if arguments.json {

@@ -171,7 +171,7 @@ impl Packet {
     /// told at different places.
     fn ports(&self, name: &str, info: &[u8]) -> Answer {
         let inverted = info.get(if name == "tcp" { 11 } else { 8 }).copied().unwrap_or(0);
-        let range = |at| Some(halfword(info, at)?..=halfword(info, at + 2)?);
+        let range = |at: usize| Some(halfword(info, at)?..=halfword(info, at.saturating_add(2))?);
         let side = |at: usize, range_at, inverts: u8| {
             let port: Option<Vec<u8>> =
                 self.piece(NFT_PAYLOAD_TRANSPORT_HEADER, at, 2).iter().map(|byte| byte.known()).collect();
@@ -235,14 +235,10 @@ pub(super) fn compare(operation: u32, bytes: &[Byte], value: &[u8]) -> Answer {
             _ => return Answer::Maybe,
         });
     }
-    let equals =
-        if bytes.contains(&Byte::Unnamed) || bytes.iter().zip(value).any(|(byte, at)| !byte.may_be(*at)) {
-            Answer::No
-        } else if bytes.contains(&Byte::Outside) && is_loopback(value) {
-            Answer::No
-        } else {
-            Answer::Maybe
-        };
+    let is_other = bytes.contains(&Byte::Unnamed)
+        || bytes.iter().zip(value).any(|(byte, at)| !byte.may_be(*at))
+        || (bytes.contains(&Byte::Outside) && is_loopback(value));
+    let equals = if is_other { Answer::No } else { Answer::Maybe };
     match operation {
         NFT_CMP_EQ => equals,
         NFT_CMP_NEQ => equals.inverted_if(true),

@@ -95,24 +95,22 @@ impl<'s> Walk<'s> {
         let mut registers = [Byte::Any; REGISTERS];
         let mut so_far = Answer::Yes;
         for expression in rule {
-            let answer = match expression {
-                Expression::Verdict(verdict) => return vec![(so_far, verdict.clone())],
-                Expression::Lookup { set, from, inverted, gives_verdict } => {
-                    let set = Chain { name: set.clone(), ..chain.clone() };
-                    let found = self.survey.sets.get(&set).map(|set| set.find(held(&registers, *from)));
-                    let Some(found) = found else { return vec![(Answer::Maybe, Verdict::Elsewhere)] };
-                    if *gives_verdict {
-                        let certain = so_far == Answer::Yes && found.answer == Answer::Yes;
-                        let answer = if certain { Answer::Yes } else { Answer::Maybe };
-                        return found.verdicts.into_iter().map(|verdict| (answer, verdict)).collect();
-                    }
-                    found.answer.inverted_if(*inverted)
+            if let Expression::Verdict(verdict) = expression {
+                return vec![(so_far, verdict.clone())];
+            }
+            let answer = if let Expression::Lookup { set, from, inverted, gives_verdict } = expression {
+                let set = Chain { name: set.clone(), ..chain.clone() };
+                let found = self.survey.sets.get(&set).map(|set| set.find(held(&registers, *from)));
+                let Some(found) = found else { return vec![(Answer::Maybe, Verdict::Elsewhere)] };
+                if *gives_verdict {
+                    let certain = so_far == Answer::Yes && found.answer == Answer::Yes;
+                    let answer = if certain { Answer::Yes } else { Answer::Maybe };
+                    return found.verdicts.into_iter().map(|verdict| (answer, verdict)).collect();
                 }
-                Expression::Untrack => {
-                    self.outcome.may_be_untracked = true;
-                    Answer::Yes
-                }
-                other => step(other, &self.packet, &mut registers),
+                found.answer.inverted_if(*inverted)
+            } else {
+                self.outcome.may_be_untracked |= *expression == Expression::Untrack;
+                step(expression, &self.packet, &mut registers)
             };
             match answer {
                 Answer::No => return Vec::new(),
