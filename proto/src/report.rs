@@ -17,7 +17,7 @@ use crate::spa::{STATEMENT_LEN, Statement};
 pub const REPORT_LEN: usize = 2 + 32 + STATEMENT_LEN + 16 + 2;
 
 /// The version of these records; both processes are one binary, so another version means a foreign writer.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// One report of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,6 +58,12 @@ fn write(event: &Event) {
         Event::Closed { door, address, by, cause } => {
             tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
         }
+        Event::Enrolled { name, key, from } => {
+            tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
+        }
+        Event::Shortened { door, address, by, left } => {
+            tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
+        }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
             if *refusal == Refusal::NoRoom {
@@ -66,6 +72,7 @@ fn write(event: &Event) {
                 tracing::info!(event = "refused", reason = %refusal, %from, client, count);
             }
         }
+        Event::Dropped { refusal, count } => tracing::info!(event = "refused", reason = %refusal, count),
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
         Event::NotStruckOut { door } => {

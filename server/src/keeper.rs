@@ -5,8 +5,11 @@
 
 mod asking;
 mod backoff;
+mod clients;
+mod cutting;
 mod desk;
 mod doing;
+mod enrolling;
 mod guests;
 mod jobs;
 mod listening;
@@ -28,6 +31,7 @@ use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::pace::Pace;
 use knock_spa_proto::address::Address;
+use knock_spa_proto::control::Cut;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -130,6 +134,8 @@ struct Keeper<L> {
     /// When addresses and sockets are asked for again, after that failed.
     ask_again: Backoff,
     jobs: Jobs,
+    /// What became of flows that were to end, since somebody asked last.
+    cut: Cut,
     audit: Audit,
     log: KnockdLog,
     /// A listener that lies fills no disk with steps of sequences.
@@ -196,6 +202,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
             ask_again: Backoff::default(),
             jobs: Jobs::default(),
+            cut: Cut::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
             pace: Pace::default(),
@@ -278,7 +285,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::ReloadWanted => {
                 if let Err(error) = self.reload().await {
-                    tracing::error!(event = "reload-failed", "nothing has changed:\n{error}");
+                    tracing::error!(
+                        event = "reload-failed",
+                        "the old configuration stays in force:\n{error}"
+                    );
                 }
             }
             Happened::HeartbeatDue => notify::beat(),
@@ -360,7 +370,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::SequenceTimeout { door, from, stage } => {
                 self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
             }
-            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
+            Report::Counters(counters) => {
+                self.listening.handle_counters(counters, now.boot);
+                self.admit.handle_dropped(&self.listening.counted().refused, now);
+            }
         }
     }
 

@@ -30,6 +30,7 @@ use std::ops::Deref;
 pub use counting::{CountingService, CountingSession};
 pub use listener::{Echo, Session};
 pub use namespace::Namespace;
+pub(crate) use probe::checksum;
 pub use probe::{Answer, Segment};
 pub use process::Running;
 pub use recorder::{Packet, Recorder};

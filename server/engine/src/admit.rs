@@ -4,9 +4,11 @@
 //! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
 
 mod bucket;
+mod changing;
 mod decide;
 pub mod effect;
 mod ending;
+mod enrolling;
 mod holds;
 mod knocks;
 pub mod opening;
@@ -26,22 +28,24 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
-use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
-use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
+use self::enrolling::Enrolling;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
-use crate::client::Client;
-use crate::rules::{Action, Knockable, Rules};
+use crate::client::{Client, Rate};
+use crate::invitation::Invitation;
+use crate::rules::{Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
@@ -81,11 +85,13 @@ enum Awaited {
     /// These openings move.
     Opening(Vec<Begun>),
     /// The hold of this opening on its commands is let go.
-    Closing(Opening),
+    Closing(Opening, Flows),
     /// This run goes on.
     Run(RunId),
     /// This door opens for this address.
     StrikeOut(Knockable, Address),
+    /// This client is enrolled: by its files, once its mark is on record.
+    Enrolment(Enrolling),
     /// Nothing: the record itself was what mattered.
     Nothing,
 }
@@ -103,6 +109,7 @@ struct Begun {
 #[derive(Debug)]
 struct Closing {
     opening: Opening,
+    flows: Flows,
     waits_for: BTreeSet<HoldKey>,
 }
 
@@ -115,6 +122,38 @@ pub struct Claim {
     pub statement: Statement,
     /// The source address that the packet is said to have had.
     pub from: Address,
+}
+
+/// Who signs packets.
+#[derive(Debug)]
+enum Asker {
+    /// An enrolled client, which may open and close.
+    Client(Client),
+    /// Whoever has an invitation, and may enrol by it.
+    Invitation(Invitation),
+}
+
+impl Asker {
+    const fn key(&self) -> &ClientKey {
+        match self {
+            Self::Client(client) => &client.key,
+            Self::Invitation(invitation) => invitation.key(),
+        }
+    }
+
+    const fn rate(&self) -> Rate {
+        match self {
+            Self::Client(client) => client.rate,
+            Self::Invitation(invitation) => invitation.client.rate,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Client(client) => client.name.as_str().into(),
+            Self::Invitation(invitation) => enrolling::asker(invitation),
+        }
+    }
 }
 
 impl Admit {
@@ -131,29 +170,46 @@ impl Admit {
         if stamp.abs_diff(now.unix) > self.rules.window() {
             return Err(nobody(Refusal::Stale));
         }
-        let client =
-            self.rules.client(claim.statement.client()).filter(|client| client.is_valid_at(now.unix));
-        let client = client.cloned().ok_or_else(|| nobody(Refusal::UnknownClient))?;
-        if stamp <= self.mark(&client.key) {
+        let asker = self.asker(claim.statement.client(), now.unix);
+        let asker = asker.ok_or_else(|| nobody(Refusal::UnknownClient))?;
+        if stamp <= self.mark(asker.key()) {
             return Err(nobody(Refusal::Replayed));
         }
         if !self.rules.is_server(&claim.server) {
             return Err(nobody(Refusal::Forged));
         }
-        let proven = claim.statement.clone().verify(&client.key, &claim.server);
+        let proven = claim.statement.clone().verify(asker.key(), &claim.server);
         let proven = proven.map_err(|_| nobody(Refusal::Forged))?;
-        // From here on the packet is the client's own.
-        let refused = |refusal| (refusal, Some(client.name.as_str().into()));
-        self.marks.insert(client.key, stamp);
+        // From here on the packet is the asker's own.
+        let refused = |refusal| (refusal, Some(asker.to_text()));
+        self.marks.insert(*asker.key(), stamp);
         let request = proven.request().map_err(|_| refused(Refusal::Malformed))?;
-        if !self.buckets.entry(client.key).or_insert_with(Bucket::full).take(client.rate, now.boot) {
+        if !self.buckets.entry(*asker.key()).or_insert_with(Bucket::full).take(asker.rate(), now.boot) {
             return Err(refused(Refusal::TooOften));
         }
-        match request {
-            Request::Open(open) => self.open(&client, &open, claim, now).map_err(refused),
-            Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
-            Request::Enrol(_) => Err(refused(Refusal::Unauthorised)),
+        let done = match (&asker, request) {
+            (Asker::Client(client), Request::Open(open)) => self.open(client, &open, claim, now),
+            (Asker::Client(client), Request::Close(close)) => self.close_own(client, &close, claim, now),
+            (Asker::Invitation(invitation), Request::Enrol(enrol)) => self.enrol(invitation, &enrol, claim),
+            (Asker::Client(_), Request::Enrol(_)) => Err(Refusal::Unauthorised),
+            (Asker::Invitation(_), Request::Open(_) | Request::Close(_)) => Err(Refusal::Unauthorised),
+        };
+        done.map_err(refused)
+    }
+
+    /// Whose key has these bytes, if it is somebody's now.
+    fn asker(&self, key: &[u8; 32], now: UnixTime) -> Option<Asker> {
+        if let Some(client) = self.rules.client(key) {
+            return client.is_valid_at(now).then(|| Asker::Client(client.clone()));
         }
+        let invitation = self.rules.invitation(key).filter(|invitation| invitation.is_valid_at(now));
+        invitation.cloned().map(Asker::Invitation)
+    }
+
+    /// Takes note of what the listener says that it has dropped by itself, all told.
+    pub fn handle_dropped(&mut self, dropped: &Tally, now: Now) {
+        let events = self.refusals.note_dropped(dropped, now.boot);
+        self.effects.extend(events.into_iter().map(Effect::Say));
     }
 
     fn mark(&self, client: &ClientKey) -> UnixTime {
@@ -215,28 +271,6 @@ impl Admit {
         true
     }
 
-    /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
-    pub fn handle_rules(&mut self, rules: Rules, now: Now) {
-        self.rules = rules;
-        self.spent.clear();
-        let ids = self.openings.matching(|opening| {
-            let door = self.rules.door(opening.door);
-            let door_stays = door.is_some_and(|door| {
-                (door.action == Action::Guard) == (opening.means == Means::Guard)
-                    && opening.ports.iter().all(|port| door.ports.contains(port))
-            });
-            let asker_stays = match &opening.origin {
-                Origin::Client(key, _) => self.rules.client(key.as_bytes()).is_some(),
-                Origin::Classic => door.is_some_and(|door| door.classic.is_some()),
-            };
-            !(door_stays && asker_stays)
-        });
-        self.end(None, ids, Cause::ByReload, now);
-        for server in self.rules.servers().to_vec() {
-            self.effects.push_back(Effect::Note(Record::Key(server)));
-        }
-    }
-
     /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by
     /// the last of them lives on.
     pub fn handle_sequences(&mut self, rules: Rules) {
@@ -252,7 +286,7 @@ impl Admit {
     /// Ends what nobody would end later, before the keeper stops: openings by command.
     pub fn handle_stop(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| opening.means != Means::Guard);
-        self.end(None, ids, Cause::ByStop, now);
+        self.end(None, ids, Cause::ByStop, Flows::LiveOn, now);
         self.stop_runs();
     }
 
@@ -260,7 +294,7 @@ impl Admit {
     pub fn handle_timeout(&mut self, now: Now) {
         let mut elements = BTreeSet::new();
         while let Some(id) = self.openings.expired(now.boot) {
-            elements.extend(self.end_one(id, Cause::Expired));
+            elements.extend(self.end_one(id, Cause::Expired, Flows::LiveOn));
         }
         self.set_elements(elements, now.boot);
         while let Some(step) = self.holds.retry(now.boot) {
@@ -286,6 +320,7 @@ impl Admit {
         match outcome {
             Outcome::Recorded(ticket, result) => self.handle_recorded(ticket, result, now),
             Outcome::StruckOut(ticket, result) => self.handle_struck_out(ticket, result, now),
+            Outcome::Enrolled(ticket, result) => self.handle_enrolled(ticket, result, now),
             Outcome::Ran(JobId::Hold(job), ended) => self.handle_ran(job, ended, now),
             Outcome::Ran(JobId::Run(job), ended) => self.handle_run_ended(job, ended, now),
         }
@@ -303,34 +338,48 @@ impl Admit {
         }
         self.journal_failed = result.is_err();
         match self.awaited.remove(&ticket) {
-            Some(Awaited::Opening(begun)) => {
-                for begun in begun {
-                    self.move_open(begun, result, now);
-                }
-            }
-            Some(Awaited::Closing(opening)) => self.release(opening),
+            Some(Awaited::Opening(begun)) => self.move_all(begun, result, now),
+            Some(Awaited::Closing(opening, flows)) => self.release(opening, flows),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
+            Some(Awaited::Enrolment(enrolling)) => self.go_on_with_enrolment(enrolling, result, now),
             Some(Awaited::StrikeOut(..) | Awaited::Nothing) | None => {}
+        }
+    }
+
+    /// Moves all that was asked for at once. Where some of it does not move, that is one refusal, and no request that
+    /// was accepted.
+    fn move_all(&mut self, begun: Vec<Begun>, recorded: Result<(), Unwritten>, now: Now) {
+        let mut refused = None;
+        for begun in begun {
+            refused = self.move_open(begun, recorded, now).or(refused);
+        }
+        if let Some((address, client)) = refused {
+            self.accepted = self.accepted.saturating_sub(u64::from(client.is_some()));
+            self.refuse(Refusal::Unrecorded, address, client, now);
         }
     }
 
     /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
     /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
-    /// lasts no longer than it was to.
-    fn move_open(&mut self, begun: Begun, recorded: Result<(), Unwritten>, now: Now) {
-        let Some(opening) = self.openings.get(begun.id).cloned() else { return };
+    /// lasts no longer than it was to: for whom, and which client asked, is returned then.
+    fn move_open(
+        &mut self,
+        begun: Begun,
+        recorded: Result<(), Unwritten>,
+        now: Now,
+    ) -> Option<(Address, Option<String>)> {
+        let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
             Means::Guard => {
                 self.openings.put_in_force(begun.id, begun.term);
                 self.set_elements(opening.elements(), now.boot);
             }
             Means::Commands { .. } if recorded.is_err() => {
-                self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
-                    drop(self.end_one(begun.id, Cause::Unrecorded));
+                    drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
                 }
-                return;
+                return Some((opening.address, opening.origin.client()));
             }
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
@@ -348,6 +397,7 @@ impl Admit {
             address: opening.address,
             extended: begun.extended,
         }));
+        None
     }
 
     /// Gives the guard's elements the end that the openings in force need.

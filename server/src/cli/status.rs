@@ -22,7 +22,12 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let settings = load_config(config)?.settings;
     let status = match daemon::ask(config, &settings.paths, Command::Status)? {
         Reply::Status(status) => status,
-        reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return daemon::done(reply).map(drop),
+        reply @ (Reply::ClientsReloaded(_)
+        | Reply::LastUses { .. }
+        | Reply::Done { .. }
+        | Reply::Failed { .. }) => {
+            return daemon::done(reply).map(drop);
+        }
     };
     if arguments.json {
         let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;
@@ -71,7 +76,7 @@ fn words(status: &Status) -> String {
     for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
         line(&mut text, &format!("  {count} {reason}"));
     }
-    line(&mut text, &format!("clients: {}", status.clients));
+    line(&mut text, &format!("clients: {}; invited: {}", status.clients, status.invitations));
     text
 }
 

@@ -14,6 +14,10 @@ pub struct NotBefore(pub UnixTime);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAfter(pub UnixTime);
 
+/// A moment, to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub UnixTime);
+
 /// Neither a date nor a time with its offset, or not in the range of [`UnixTime`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a date like 2027-06-30 nor a time like 2027-06-30T12:00:00Z, from 1970 to 2554")]
@@ -68,6 +72,15 @@ impl fmt::Display for NotAfter {
     }
 }
 
+impl fmt::Display for Moment {
+    #[expect(clippy::arithmetic_side_effects, reason = "64-bit nanoseconds are far from the bounds of i128")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = i128::from(self.0.as_nanos()) / NANOS_PER_SECOND * NANOS_PER_SECOND;
+        show_day(seconds / NANOS_PER_DAY, f)?;
+        show_time(seconds % NANOS_PER_DAY, f)
+    }
+}
+
 /// The time that is meant, where a bare date means so many nanoseconds after its first moment.
 #[expect(
     clippy::arithmetic_side_effects,
@@ -92,7 +105,11 @@ fn show(time: UnixTime, of_date: i128, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         return show_day(date / NANOS_PER_DAY, f);
     }
     show_day(nanos / NANOS_PER_DAY, f)?;
-    let within = nanos % NANOS_PER_DAY;
+    show_time(nanos % NANOS_PER_DAY, f)
+}
+
+/// A time of day, in UTC.
+fn show_time(within: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (hour, minute) = (within / NANOS_PER_HOUR, within % NANOS_PER_HOUR / NANOS_PER_MINUTE);
     let (second, rest) = (within % NANOS_PER_MINUTE / NANOS_PER_SECOND, within % NANOS_PER_SECOND);
     write!(f, "T{hour:02}:{minute:02}:{second:02}")?;
@@ -206,6 +223,16 @@ mod tests {
             assert_eq!(text.parse::<NotBefore>().unwrap().to_string(), text);
         }
         assert_eq!("1970-01-01T00:00:00Z".parse::<NotAfter>().unwrap().to_string(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn moments_are_shown_to_the_second() {
+        for (text, shown) in [
+            ("1970-01-01", "1970-01-01T00:00:00Z"),
+            ("2027-06-30T12:00:01.999999999Z", "2027-06-30T12:00:01Z"),
+        ] {
+            assert_eq!(Moment(text.parse::<NotBefore>().unwrap().0).to_string(), shown);
+        }
     }
 
     #[test]

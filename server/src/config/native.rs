@@ -71,7 +71,7 @@ fn capture(entry: Entry<'_>, reader: &mut Reader) -> Option<()> {
     Some(())
 }
 
-fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {
+pub(super) fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {
     let draft = PathsDraft {
         key: table.read("key", reader, path),
         clients: table.read("clients", reader, path),

@@ -50,6 +50,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.build_wall();
                 }
             }
+            Effect::Cut(elements) => self.cut(&elements),
             Effect::Run(job) => self.jobs.push(job),
             Effect::StrikeOut(ticket, knocked) => {
                 let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);
@@ -62,6 +63,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
                 }
             }
+            Effect::Enrol(ticket, enrolment) => self.enrol(ticket, &enrolment),
             Effect::Say(event) => self.say(&event),
         }
     }

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
+use knock_spa_engine::admit::effect::Enrolment;
 use knock_spa_engine::client::Client;
+use knock_spa_engine::invitation::Invitation;
 use knock_spa_engine::rules::{BadRules, Rules};
 use knock_spa_engine::watch::{ClassicDoor, Orders};
 use knock_spa_keys::server::ServerSecret;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::FlagRule;
 
+use super::enrolling;
 use crate::capture::Interest;
 use crate::clients::Roster;
 use crate::config::settings::Settings;
@@ -59,6 +62,7 @@ pub struct Plan {
     /// The configuration.
     pub settings: Settings,
     clients: Vec<Client>,
+    invitations: Vec<Invitation>,
     /// None where no SPA packets are expected.
     secret: Option<ServerSecret>,
 }
@@ -74,11 +78,12 @@ impl Plan {
             Source::Knockd(as_knockd) => as_knockd.load()?,
         };
         if settings.listen.spa_port.is_none() {
-            return Ok(Self { settings, clients: Vec::new(), secret: None });
+            return Ok(Self { settings, clients: Vec::new(), invitations: Vec::new(), secret: None });
         }
         let clients = Roster::load(&settings.paths.clients)?.clients;
         let secret = Some(server_key::load(&settings.paths.key)?.secret);
-        Ok(Self { settings, clients, secret })
+        let invitations = enrolling::load(&settings.paths.clients, &clients).invitations;
+        Ok(Self { settings, clients, invitations, secret })
     }
 
     /// Reads everything for a start. As knockd, what is wrong with keys and clients keeps nobody out who knocks: the
@@ -93,7 +98,8 @@ impl Plan {
         };
         tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
         let Source::Knockd(as_knockd) = source else { return Err(error) };
-        let mut plan = Self { settings: as_knockd.load()?, clients: Vec::new(), secret: None };
+        let settings = as_knockd.load()?;
+        let mut plan = Self { settings, clients: Vec::new(), invitations: Vec::new(), secret: None };
         plan.refuse_packets();
         Ok(plan)
     }
@@ -104,11 +110,36 @@ impl Plan {
         self.settings.listen.spa_port.is_some()
     }
 
+    /// Who is enrolled.
+    #[must_use]
+    pub(super) fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// Enrols these, and invites those, and nobody else.
+    pub(super) fn set_clients(&mut self, clients: Vec<Client>, invitations: Vec<Invitation>) {
+        self.clients = clients;
+        self.invitations = invitations;
+    }
+
+    /// Takes in a client that came by an invitation.
+    pub(super) fn take_in(&mut self, enrolment: &Enrolment) {
+        let client = &enrolment.client;
+        if self.clients.iter().all(|other| other.name != client.name) {
+            self.clients.push(client.clone());
+        }
+        let invitation = self.invitations.iter_mut().find(|one| *one.key() == enrolment.invitation);
+        if let Some(invitation) = invitation {
+            invitation.used_by = Some(client.key);
+        }
+    }
+
     /// Leaves knocks as the only way in.
     pub(super) fn refuse_packets(&mut self) {
         self.settings.listen.spa_port = None;
         self.settings.doors.clear();
         self.clients.clear();
+        self.invitations.clear();
         self.secret = None;
     }
 
@@ -120,6 +151,7 @@ impl Plan {
         let settings = &self.settings;
         let servers = self.secret.iter().map(ServerSecret::public).collect();
         let rules = Rules::new(settings.doors.clone(), self.clients.clone(), servers, settings.window)?;
+        let rules = rules.with_invitations(self.invitations.clone());
         Ok(rules.with_knockd_doors(settings.knockd_doors.clone()))
     }
 

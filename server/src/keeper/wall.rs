@@ -1,6 +1,8 @@
 //! The guard, seen from the keeper: whether it should stand, and that it does.
 
-use std::collections::BTreeSet;
+mod cuts;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,8 @@ const NAMED: usize = 5;
 pub(super) struct Wall {
     state: PathBuf,
     boot: BootId,
+    /// Whose flows were cut, and until when that is remembered.
+    cut: BTreeMap<Element, BootTime>,
     /// Present from the first time that it had to stand.
     standing: Option<Standing>,
     stance: Stance,
@@ -77,6 +81,7 @@ impl Wall {
         Self {
             state: state.to_owned(),
             boot: BootId::from_bytes(boot),
+            cut: BTreeMap::new(),
             standing: None,
             stance: Stance::Down(Down::NotNeeded),
             failed: None,
@@ -116,8 +121,11 @@ impl Wall {
 
     fn install(&mut self, rules: &GuardRules, open: Vec<Opened>) -> Result<(), NftError> {
         if self.standing.is_none() {
-            self.standing = Some(Standing::new()?);
+            let mut standing = Standing::new()?;
+            self.remember_cut(&mut standing.guard, &open);
+            self.standing = Some(standing);
         }
+        let cut = self.cut_now();
         let Some(standing) = &mut self.standing else { return Ok(()) };
         let sessions = sessions(&rules.doors);
         let kept = sessions.iter().map(|session| session.kept).collect();
@@ -126,8 +134,8 @@ impl Wall {
             Stance::OnTrial { until, .. } => Some(until.saturating_since(clock::now().boot)),
             Stance::Stands | Stance::Down(_) => None,
         };
-        let trusted = rules.trusted.clone();
-        standing.guard.install(&Ruleset { doors: rules.doors.clone(), doors_until, trusted, open, kept })?;
+        let (doors, trusted) = (rules.doors.clone(), rules.trusted.clone());
+        standing.guard.install(&Ruleset { doors, doors_until, trusted, open, cut, kept })?;
         standing.guests = Guests::new(sessions, elements.into_iter());
         Ok(())
     }
@@ -211,6 +219,7 @@ impl Wall {
     /// Sets these elements; false where only building the guard anew can help.
     pub(super) fn open(&mut self, elements: &[Opened], settings: &Settings) -> bool {
         let opened = self.change(|guard| guard.open(elements));
+        self.uncut(elements);
         if let Some(standing) = &mut self.standing {
             let all_noted = standing.guests.let_in(elements.iter().map(|(element, _)| *element));
             if !all_noted {

@@ -2,14 +2,20 @@
 
 mod booting;
 mod commands;
+mod cutting;
+mod doctor;
+mod enrolling;
 mod knockd_doors;
 mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod plain_ssh;
+mod policy;
+mod proxy;
 mod refusals;
 mod reload;
-mod replay;
+mod requests;
 mod service;
 mod sessions;
 mod silence;

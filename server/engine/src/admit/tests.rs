@@ -4,10 +4,13 @@ mod asking;
 mod world;
 
 mod bounds;
+mod changing;
 mod chaos;
+mod clocks;
 mod closing;
 mod commands;
 mod crashes;
+mod enrolling;
 mod journal;
 mod lies;
 mod opening;
@@ -30,6 +33,7 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::request::Close;
 
 use super::*;
+use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};
 use crate::rules::{Action, Door, Lease};

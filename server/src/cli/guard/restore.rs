@@ -16,7 +16,7 @@ use crate::guard::mark;
 use crate::guard::rules::GuardRules;
 use crate::guard::stance::{Down, Stance, stance};
 use crate::io::clock::{self, BootId};
-use crate::journal::{JournalError, Lock};
+use crate::journal::{self, JournalError, Lock};
 use crate::keeper::{Plan, Source};
 use crate::nft::{self, Ruleset};
 
@@ -54,7 +54,7 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
         Stance::Down(down) => return stay_down(down),
     };
     let open = match (&known.broken, &lock) {
-        (None, Some(lock)) => still_open(config, lock, boot, now),
+        (None, Some(_locked)) => still_open(config, &known.state, boot, now),
         _ => Vec::new(),
     };
     // A daemon that is started meanwhile sees that the table is not its own, and builds another.
@@ -81,10 +81,10 @@ fn stay_down(down: Down) -> Result<(), Failure> {
 
 /// What the journal says is open still, as a daemon would go by it. Where anything is wrong with clients or key, nobody
 /// can tell whom it is open to: then it is shut for everybody but the trusted.
-fn still_open(config: &Path, lock: &Lock, boot: BootId, now: Now) -> Vec<(Element, Option<Duration>)> {
+fn still_open(config: &Path, state: &Path, boot: BootId, now: Now) -> Vec<(Element, Option<Duration>)> {
     let rules = Plan::load(&Source::Native(config.to_owned())).and_then(|plan| plan.rules());
     let read = rules.map_err(|error| error.to_string());
-    let read = read.and_then(|rules| Ok((rules, lock.look().map_err(|error| error.to_string())?)));
+    let read = read.and_then(|rules| Ok((rules, journal::peek(state).map_err(|error| error.to_string())?)));
     match read {
         Ok((rules, (records, _))) => {
             let mut history = History::default();
@@ -111,7 +111,11 @@ fn install(
     });
     let (shut, opened) = (doors.len(), open.len());
     let kept = sessions.iter().map(|session| session.kept).collect();
-    connect()?.install(&Ruleset { doors, doors_until, trusted, open, kept })?;
+    let mut guard = connect()?;
+    // What was cut stays so, where this is not the start of the machine.
+    let mut cut = guard.cut_off()?;
+    cut.retain(|(element, _)| !open.iter().any(|(opened, _)| opened == element));
+    guard.install(&Ruleset { doors, doors_until, trusted, open, cut, kept })?;
     let trial = if doors_until.is_some() { ", on trial" } else { "" };
     terminal::say(format_args!("the guard is up{trial}: ports shut: {shut}; open: {opened}"))
 }

@@ -235,8 +235,7 @@ pub(super) fn compare(operation: u32, bytes: &[Byte], value: &[u8]) -> Answer {
             _ => return Answer::Maybe,
         });
     }
-    let is_other = bytes.contains(&Byte::Unnamed)
-        || bytes.iter().zip(value).any(|(byte, at)| !byte.may_be(*at))
+    let is_other = bytes.iter().zip(value).any(|(byte, at)| !byte.may_be(*at))
         || (bytes.contains(&Byte::Outside) && is_loopback(value));
     let equals = if is_other { Answer::No } else { Answer::Maybe };
     match operation {

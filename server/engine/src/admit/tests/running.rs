@@ -50,8 +50,11 @@ fn said(world: &mut World) -> Vec<String> {
         Event::NotStruckOut { door } => Some(format!("{door}: not struck out")),
         Event::Opened { .. }
         | Event::Closed { .. }
+        | Event::Enrolled { .. }
         | Event::Refused { .. }
+        | Event::Dropped { .. }
         | Event::CommandFailed { .. }
+        | Event::Shortened { .. }
         | Event::JournalFailed => None,
     };
     world.take_said().into_iter().filter_map(shown).collect()
