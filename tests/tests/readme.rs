@@ -120,8 +120,7 @@ impl Scene {
             self.running.push(self.host(machine).spawn(&mut command));
             let status = || Run::of(self.host(machine), &mut self.sh(machine, "knock-spad status"), "").out;
             until(PATIENCE, "the daemon to listen", || status().contains("listener: listening"));
-            let port = SocketAddr::new(self.world.server.v4.into(), 22);
-            assert_eq!(self.world.laptop.connect(port, SILENCE), Answer::Silent);
+            assert_eq!(self.door(), Answer::Open, "the first configuration waits to be confirmed");
             return String::new();
         }
         if line.starts_with("ssh ") {
@@ -129,8 +128,16 @@ impl Scene {
             return String::new();
         }
         let printed = Run::of(self.host(machine), &mut self.sh(machine, &line), "").ended_with(0).out;
+        if line.contains(" guard try ") {
+            assert_eq!(self.door(), Answer::Silent);
+        }
         self.printed.push_str(&printed);
         printed
+    }
+
+    /// What the door says to the laptop.
+    fn door(&self) -> Answer {
+        self.world.laptop.connect(SocketAddr::new(self.world.server.v4.into(), 22), SILENCE)
     }
 
     /// The line with the keys that were printed in the place of those that the README leaves out.
