@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,15 @@ pub enum Command {
     },
     /// Read the configuration and the clients again.
     Reload,
+    /// Draw a new key for the server, and keep the old one beside it for a while.
+    KeyRotate {
+        /// For how long, in seconds.
+        grace: NonZeroU32,
+        /// Whether a previous key that lives still ends now; there is no rotation otherwise.
+        end_previous: bool,
+    },
+    /// End the server's previous key.
+    KeyRemove,
     /// Install the guard, and keep it from now on.
     GuardConfirm,
     /// Remove the guard, and do not install it again.
@@ -99,6 +109,36 @@ pub struct Status {
     /// What they have open, and will close again, the oldest first.
     #[serde(default)]
     pub runs: Vec<RunStatus>,
+    /// The server's live keys, the current one first; none where no packets are expected.
+    #[serde(default)]
+    pub server_keys: Vec<KeyStatus>,
+    /// What is wrong with the file of the previous key, where that is there and can't be used.
+    #[serde(default)]
+    pub unusable_previous_key: Option<String>,
+}
+
+/// A live key of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// What people compare.
+    pub fingerprint: String,
+    /// When it ends; absent for the current key.
+    pub until: Option<u64>,
+    /// What came to it; absent where no daemon runs that could know.
+    pub usage: Option<KeyUsage>,
+}
+
+/// What came to a key since the daemon started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUsage {
+    /// Requests that were accepted.
+    pub accepted: u64,
+    /// When the latest of them was.
+    pub last_used: Option<u64>,
+    /// The clients whose latest request came to it: the first hundred by name.
+    pub clients: Vec<String>,
+    /// How many more clients those are.
+    pub more_clients: usize,
 }
 
 /// A door.

@@ -158,21 +158,27 @@ impl Lock {
         }
     }
 
-    fn read_file(&self, path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((Vec::new(), Condition::Absent));
-            }
-            Err(error) => return Err(JournalError::at(path)(error)),
+    /// Adds one record to a journal that no keeper uses, durably. A journal that is damaged, or is not there though
+    /// there was one, is left to the keeper: it then takes every key for one whose marks are lost.
+    ///
+    /// # Errors
+    /// Every [`JournalError`] but [`JournalError::InUse`]; the old file is in place then.
+    pub fn add(&self, record: Record) -> Result<(), JournalError> {
+        let (mut records, condition) = look_at(&self.journal())?;
+        let is_left = match condition {
+            Condition::Whole | Condition::TornTail => false,
+            Condition::Absent => self.incomplete().exists(),
+            Condition::Damaged | Condition::Incomplete => true,
         };
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
-        if bytes.len() as u64 >= MAX_FILE {
-            return Err(JournalError::TooLong(path.to_owned()));
+        if is_left {
+            return Ok(());
         }
-        let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
-        let (records, condition) = parse(body);
+        records.push(record);
+        self.create(&records).map(drop)
+    }
+
+    fn read_file(&self, path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
+        let (records, condition) = look_at(path)?;
         if condition == Condition::Damaged {
             let aside = self.free_name();
             std::fs::rename(path, &aside).map_err(JournalError::at(&aside))?;
@@ -311,6 +317,22 @@ impl Journal {
     }
 }
 
+/// What the file at `path` holds; nothing is changed.
+fn look_at(path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Condition::Absent)),
+        Err(error) => return Err(JournalError::at(path)(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
+    if bytes.len() as u64 >= MAX_FILE {
+        return Err(JournalError::TooLong(path.to_owned()));
+    }
+    let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
+    Ok(parse(body))
+}
+
 fn checksum(length: [u8; 4], payload: &[u8]) -> [u8; CHECKSUM] {
     let digest = digest(&SHA256, &[&length[..], payload].concat());
     digest.as_ref().first_chunk().copied().unwrap_or_default()
@@ -427,6 +449,30 @@ mod tests {
         assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
         std::fs::remove_file(lock.journal()).unwrap();
         assert_eq!(lock.read().unwrap(), (Vec::new(), Condition::Absent));
+    }
+
+    #[test]
+    fn a_record_is_added_to_what_is_whole_and_to_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, whole) = written(directory.path(), &records(3));
+        lock.add(Record::Closing(OpeningId(4))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(4), Condition::Whole));
+        // A torn tail is cut, as the keeper would.
+        std::fs::write(lock.journal(), &whole[..whole.len() - 1]).unwrap();
+        lock.add(Record::Closing(OpeningId(3))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
+        // What is damaged is the keeper's to set aside, and what is incomplete stays so.
+        let mut damaged = whole;
+        damaged[written_len(1)] ^= 0x40;
+        std::fs::write(lock.journal(), &damaged).unwrap();
+        lock.add(Record::Closing(OpeningId(9))).unwrap();
+        assert_eq!(std::fs::read(lock.journal()).unwrap(), damaged);
+        lock.give_up().unwrap();
+        lock.add(Record::Closing(OpeningId(9))).unwrap();
+        assert!(!lock.journal().exists());
+        std::fs::remove_file(lock.incomplete()).unwrap();
+        lock.add(Record::Closing(OpeningId(1))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(1), Condition::Whole));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod backoff;
 mod desk;
 mod doing;
 mod jobs;
+mod keys;
 mod listening;
 mod numbers;
 mod one_time;
@@ -103,6 +104,7 @@ where
     let no_pid_file = begun();
     keeper.tell_begun(no_pid_file.as_ref());
     keeper.settle();
+    keeper.look_after_keys();
     keeper.build_wall();
     keeper.start_listener().await;
     keeper.run().await
@@ -213,6 +215,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
                 self.listening.next_check(),
+                self.previous_key_ends_at(),
                 self.wall.as_ref().and_then(|wall| wall.backoff().retry_at()),
                 self.ask_again.retry_at(),
             ];
@@ -251,6 +254,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     }
 
     async fn handle(&mut self, happened: Happened) -> Result<(), RunError> {
+        // Before what came in is judged: the time of a key may be over.
+        self.end_previous_key_in_time().await;
         match happened {
             Happened::Heard(heard) => self.handle_heard(heard).await,
             Happened::Asked(asked) => {

@@ -233,6 +233,12 @@ impl<'w> Server<'w> {
         Run::of(self.host, &mut self.program(words), "")
     }
 
+    /// Starts `knock-spad` with these words, on this server's configuration.
+    #[must_use]
+    pub fn start_command(&self, words: &[&str]) -> Running {
+        self.host.spawn(&mut self.program(words))
+    }
+
     fn program(&self, words: &[&str]) -> Command {
         let mut command = Command::new(knock_spad());
         command.arg("--config").arg(self.path("knock-spad.toml")).args(words);

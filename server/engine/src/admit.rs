@@ -15,6 +15,7 @@ pub mod record;
 mod refusals;
 mod restore;
 pub mod runs;
+mod server_keys;
 mod status;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,6 +41,7 @@ use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
+use self::server_keys::KeyUses;
 use crate::client::Client;
 use crate::rules::{Action, Knockable, Rules};
 
@@ -47,6 +49,7 @@ pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
 pub use self::restore::{History, Restored};
 pub use self::runs::MAX_RUNS;
+pub use self::server_keys::KeyUse;
 pub use self::status::OpeningStatus;
 
 /// The keeper's state.
@@ -67,6 +70,7 @@ pub struct Admit {
     closing: BTreeMap<OpeningId, Closing>,
     refusals: Refusals,
     accepted: u64,
+    key_uses: KeyUses,
     journal_failed: bool,
     /// What follows once a record is durable.
     awaited: BTreeMap<Ticket, Awaited>,
@@ -149,10 +153,13 @@ impl Admit {
         if !self.buckets.entry(client.key).or_insert_with(Bucket::full).take(client.rate, now.boot) {
             return Err(refused(Refusal::TooOften));
         }
-        match request {
-            Request::Open(open) => self.open(&client, &open, claim, now).map_err(refused),
-            Request::Close(close) => self.close_own(&client, &close, claim, now).map_err(refused),
-        }
+        let accepted = match request {
+            Request::Open(open) => self.open(&client, &open, claim, now),
+            Request::Close(close) => self.close_own(&client, &close, claim, now),
+        };
+        accepted.map_err(refused)?;
+        self.key_uses.count(claim.server, client.key, now.unix);
+        Ok(())
     }
 
     fn mark(&self, client: &ClientKey) -> UnixTime {
@@ -231,6 +238,7 @@ impl Admit {
             !(door_stays && asker_stays)
         });
         self.end(None, ids, Cause::ByReload, now);
+        self.forget_unused_keys();
         for server in self.rules.servers().to_vec() {
             self.effects.push_back(Effect::Note(Record::Key(server)));
         }

@@ -9,6 +9,7 @@ use knock_spa_proto::control::{
 };
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::key::key_words;
 use crate::cli::{daemon, load_config, terminal};
 
 #[derive(Debug, Args)]
@@ -68,6 +69,12 @@ fn words(status: &Status) -> String {
         line(&mut text, &format!("  {count} {reason}"));
     }
     line(&mut text, &format!("clients: {}", status.clients));
+    if status.server_keys.len() > 1 {
+        status.server_keys.iter().for_each(|key| line(&mut text, &key_words(key)));
+    }
+    if let Some(why) = &status.unusable_previous_key {
+        line(&mut text, &format!("PREVIOUS KEY CAN'T BE USED, its clients are refused: {why}"));
+    }
     text
 }
 

@@ -14,6 +14,10 @@ pub struct NotBefore(pub UnixTime);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAfter(pub UnixTime);
 
+/// A moment, never a bare date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub UnixTime);
+
 /// Neither a date nor a time with its offset, or not in the range of [`UnixTime`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a date like 2027-06-30 nor a time like 2027-06-30T12:00:00Z, from 1970 to 2554")]
@@ -56,6 +60,24 @@ impl FromStr for NotAfter {
     }
 }
 
+impl FromStr for Moment {
+    type Err = NotADate;
+
+    fn from_str(text: &str) -> Result<Self, NotADate> {
+        let datetime = text.parse::<Datetime>().map_err(|_| NotADate)?;
+        if datetime.time.is_none() {
+            return Err(NotADate);
+        }
+        moment(datetime, 0).map(Self)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_time(self.0, f)
+    }
+}
+
 impl fmt::Display for NotBefore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, 0, f)
@@ -91,6 +113,12 @@ fn show(time: UnixTime, of_date: i128, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if date >= 0 && date % NANOS_PER_DAY == 0 {
         return show_day(date / NANOS_PER_DAY, f);
     }
+    show_time(time, f)
+}
+
+/// The date and the time of day.
+fn show_time(time: UnixTime, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let nanos = i128::from(time.as_nanos());
     show_day(nanos / NANOS_PER_DAY, f)?;
     let within = nanos % NANOS_PER_DAY;
     let (hour, minute) = (within / NANOS_PER_HOUR, within % NANOS_PER_HOUR / NANOS_PER_MINUTE);

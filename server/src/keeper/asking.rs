@@ -22,6 +22,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address } => self.close(door, address.as_deref()),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
+            Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
+            Command::KeyRemove => self.remove_previous_key().await,
             Command::GuardConfirm => self.confirm_guard(),
             Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
         };
@@ -72,6 +74,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
                 self.settle();
+                self.look_after_keys();
                 self.build_wall();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());

@@ -36,6 +36,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             clients: self.admit.rules().clients().count(),
             knockd_doors,
             runs,
+            server_keys: self.key_statuses(),
+            unusable_previous_key: self.unusable_previous_key(),
         }
     }
 
@@ -102,6 +104,6 @@ fn knockd_door_status(door: &KnockdDoor, runs: &[RunStatus]) -> KnockdDoorStatus
     }
 }
 
-const fn seconds(time: UnixTime) -> u64 {
+pub(super) const fn seconds(time: UnixTime) -> u64 {
     time.as_nanos() / 1_000_000_000
 }

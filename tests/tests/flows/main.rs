@@ -9,6 +9,7 @@ mod opening;
 mod refusals;
 mod reload;
 mod replay;
+mod rotation;
 mod service;
 mod silence;
 mod state;

@@ -11,6 +11,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::runs::{Run, RunId, Runs, Stage};
+use super::server_keys::KeyUses;
 use super::{Admit, Awaited};
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
@@ -147,6 +148,7 @@ impl Restored {
             closing: BTreeMap::new(),
             refusals: Refusals::default(),
             accepted: 0,
+            key_uses: KeyUses::default(),
             journal_failed: false,
             awaited: BTreeMap::new(),
             next_ticket: 0,

@@ -15,6 +15,7 @@ mod policy;
 mod random;
 mod refusing;
 mod restarting;
+mod rotating;
 mod running;
 
 use core::num::NonZeroU32;

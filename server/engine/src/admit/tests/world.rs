@@ -163,6 +163,15 @@ impl World {
         }
     }
 
+    /// The server's keys change while everything else stays.
+    pub(super) fn rotate(&mut self, servers: Vec<ServerKey>) {
+        self.rules.set_servers(servers.clone());
+        if !self.is_dead() {
+            self.admit.handle_servers(servers);
+            self.settle();
+        }
+    }
+
     /// Lets time pass, and everything happen that falls due.
     pub(super) fn pass(&mut self, span: Duration) {
         let end = self.now.saturating_add(span);
