@@ -202,6 +202,9 @@ pub struct Counters {
     pub received: u64,
     /// Key agreements that were computed: at most one for each packet, none for strangers.
     pub key_agreements: u64,
+    /// More of them, at most one in a second, only to say whose clock is wrong.
+    #[serde(default)]
+    pub explanations: u64,
     /// Requests that were accepted.
     pub accepted: u64,
     /// Packets that were refused, by reason.
@@ -219,6 +222,9 @@ pub struct RefusalStatus {
     pub from: String,
     /// The client that signed it, where that is proved.
     pub client: Option<String>,
+    /// How wrong the client's clock is, where that is why and `explain` is on, such as `312 s slow`.
+    #[serde(default)]
+    pub clock: Option<String>,
 }
 
 /// The listener.

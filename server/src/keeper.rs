@@ -198,7 +198,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             jobs: Jobs::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
-            pace: Pace::default(),
+            pace: Pace::of_steps(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -351,6 +351,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::Statement { server, statement, from, from_port: _ } => {
                 self.admit.handle_claim(&Claim { server, statement, from }, now);
             }
+            // One that is fresh does not become good by coming this way.
+            Report::Stale { server, statement, from } if self.plan.settings.explain => {
+                self.admit.handle_stale(&Claim { server, statement, from }, now);
+            }
+            Report::Stale { .. } => {}
             // What was knocked for by an old number is not what that number's door is now.
             Report::Knock { door, from } => {
                 if let Some(knocked) = self.numbers.door(door) {

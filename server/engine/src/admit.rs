@@ -7,6 +7,7 @@ mod bucket;
 mod decide;
 pub mod effect;
 mod ending;
+pub mod explaining;
 mod holds;
 mod knocks;
 pub mod opening;
@@ -35,6 +36,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::explaining::Explanations;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
@@ -69,6 +71,7 @@ pub struct Admit {
     spent: BTreeSet<Knockable>,
     closing: BTreeMap<OpeningId, Closing>,
     refusals: Refusals,
+    explanations: Explanations,
     accepted: u64,
     key_uses: KeyUses,
     journal_failed: bool,
@@ -238,7 +241,7 @@ impl Admit {
             !(door_stays && asker_stays)
         });
         self.end(None, ids, Cause::ByReload, now);
-        self.forget_unused_keys();
+        self.forget_unused();
         for server in self.rules.servers().to_vec() {
             self.effects.push_back(Effect::Note(Record::Key(server)));
         }

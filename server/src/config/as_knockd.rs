@@ -123,6 +123,7 @@ impl AsKnockd {
         let mut settings = Settings {
             doors: Vec::new(),
             window: WINDOW,
+            explain: false,
             listen: Listen {
                 interfaces: self.interfaces.clone(),
                 spa_port: has_spa.then_some(Listen::DEFAULT_SPA_PORT),

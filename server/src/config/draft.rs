@@ -24,8 +24,8 @@ pub(super) struct Draft {
     pub listen: ListenDraft,
     /// `[paths]`.
     pub paths: PathsDraft,
-    /// `[spa] window`.
-    pub window: Given<Duration>,
+    /// `[spa]`.
+    pub spa: SpaSectionDraft,
     /// `[guard]`.
     pub guard: GuardDraft,
     /// `[door.NAME]`, each at its first line.
@@ -56,6 +56,15 @@ pub(super) struct PathsDraft {
     pub state: Given<PathBuf>,
     /// Where it keeps what must not.
     pub runtime: Given<PathBuf>,
+}
+
+/// `[spa]`.
+#[derive(Debug)]
+pub(super) struct SpaSectionDraft {
+    /// How far a packet's time may be from now.
+    pub window: Given<Duration>,
+    /// Whether it is said whose clock is wrong.
+    pub explain: Given<bool>,
 }
 
 /// `[guard]`.

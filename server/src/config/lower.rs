@@ -49,7 +49,8 @@ pub(super) fn lower(draft: Draft, files: &mut dyn NamedFiles, reader: &mut Reade
     let written = written.collect();
     let mut settings = Settings {
         doors,
-        window: window(draft.window, reader),
+        explain: draft.spa.explain.into_value().unwrap_or_default(),
+        window: window(draft.spa.window, reader),
         listen,
         paths: paths(draft.paths),
         guard: guard(draft.guard, reader),

@@ -19,6 +19,8 @@ pub struct Settings {
     pub doors: Vec<Door>,
     /// How far a packet's time may be from now, either way: 10 seconds to 10 minutes.
     pub window: Duration,
+    /// Whether stale packets are looked into, to say whose clock is wrong.
+    pub explain: bool,
     /// What is listened to.
     pub listen: Listen,
     /// Where files are.

@@ -140,7 +140,7 @@ const FAULTS: &[Row] = &[
     ("[door.a]\nports = ['tcp/1']\naction = { start = 'x', halt = 'y' }", &[(3, &["[door.a] action.halt: unknown key", "start, stop, start6, stop6, timeout"])]),
     ("\"\\u001b[2J\" = 1", &[(1, &["\\u{1b}[2J: unknown key"])]),
     // What comes later.
-    ("[spa]\nexplain = true", &[(2, &["[spa] explain: this version does not support it"])]),
+    ("[spa]\nexplain = 'yes'", &[(2, &["[spa] explain: ", "true or false"])]),
     ("[listen]\ncapture = 'socket'", &[(2, &["\"socket\" is not supported yet", "\"packet\""])]),
     ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'a', set6 = 'b' }", &[(3, &["action.set4: this version"]), (3, &["action.set6: this version"])]),
     // Types.

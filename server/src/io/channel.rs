@@ -180,6 +180,7 @@ mod tests {
             own: Vec::new(),
             doors: Vec::new(),
             tells_stages: false,
+            explains: false,
         };
         let (one, two) = pair().unwrap();
         ours.hand_over(&orders, Some(&[one, two])).await.unwrap();

@@ -264,6 +264,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         Counters {
             received: self.before.received.saturating_add(self.counters.received),
             dh: self.before.dh.saturating_add(self.counters.dh),
+            explained: self.before.explained.saturating_add(self.counters.explained),
             refused: self.before.refused.plus(&self.counters.refused),
             untold: self.before.untold.saturating_add(self.counters.untold),
         }

@@ -160,6 +160,7 @@ impl Plan {
             own,
             doors,
             tells_stages: log.file.is_some() || log.syslog || log.verbose,
+            explains: self.settings.explain,
         }
     }
 

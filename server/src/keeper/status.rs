@@ -68,6 +68,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         Counters {
             received: counted.received,
             key_agreements: counted.dh,
+            explanations: counted.explained,
             accepted: self.admit.accepted(),
             refused: Refusal::ALL.map(|refusal| (refusal.name().into(), refused.of(refusal))).into(),
         }
@@ -79,6 +80,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             reason: refused.refusal.to_string(),
             from: refused.from.to_string(),
             client: refused.client.clone(),
+            clock: refused.clock.map(|clock| clock.to_string()),
         })
     }
 }

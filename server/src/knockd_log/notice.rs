@@ -23,7 +23,7 @@ pub fn notice(event: &Event) -> Option<String> {
         Event::NotStruckOut { door } => {
             Some(format!("{door}: the one time sequence can't be struck out --> not opening the door"))
         }
-        Event::Refused { .. } | Event::JournalFailed | Event::Knockd(_) => None,
+        Event::Refused { .. } | Event::WrongClock { .. } | Event::JournalFailed | Event::Knockd(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
 mod commands;
+mod explaining;
 mod knockd_doors;
 mod knocking;
 mod lease;

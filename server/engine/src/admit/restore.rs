@@ -13,6 +13,7 @@ use super::record::{BootId, Change, Record};
 use super::runs::{Run, RunId, Runs, Stage};
 use super::server_keys::KeyUses;
 use super::{Admit, Awaited};
+use crate::admit::explaining::Explanations;
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
 use crate::admit::refusals::Refusals;
@@ -147,6 +148,7 @@ impl Restored {
             spent: BTreeSet::new(),
             closing: BTreeMap::new(),
             refusals: Refusals::default(),
+            explanations: Explanations::default(),
             accepted: 0,
             key_uses: KeyUses::default(),
             journal_failed: false,

@@ -51,15 +51,16 @@ impl Admit {
         let is_new = |server: &&ServerKey| !self.rules.is_server(server);
         let new: Vec<ServerKey> = servers.iter().filter(is_new).copied().collect();
         self.rules.set_servers(servers);
-        self.forget_unused_keys();
+        self.forget_unused();
         new.into_iter().for_each(|server| self.record(Record::Key(server), Awaited::Nothing));
     }
 
-    /// Keeps no counts for keys and clients that are gone.
-    pub(super) fn forget_unused_keys(&mut self) {
+    /// Keeps nothing about keys and clients that are gone but marks.
+    pub(super) fn forget_unused(&mut self) {
         let rules = &self.rules;
         let is_client = |client: &ClientKey| rules.client(client.as_bytes()).is_some();
         self.key_uses.retain(|server| rules.is_server(server), is_client);
+        self.explanations.retain(is_client);
     }
 
     /// What came to this key since the keeper started.

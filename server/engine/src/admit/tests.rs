@@ -8,6 +8,7 @@ mod chaos;
 mod closing;
 mod commands;
 mod crashes;
+mod explaining;
 mod journal;
 mod lies;
 mod opening;

@@ -118,6 +118,7 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
         Event::Refused { refusal, from, client, count } => Some((refusal, from, client, count)),
         Event::Opened { .. }
         | Event::Closed { .. }
+        | Event::WrongClock { .. }
         | Event::CommandFailed { .. }
         | Event::JournalFailed
         | Event::Knockd(_)

@@ -51,6 +51,7 @@ fn said(world: &mut World) -> Vec<String> {
         Event::Opened { .. }
         | Event::Closed { .. }
         | Event::Refused { .. }
+        | Event::WrongClock { .. }
         | Event::CommandFailed { .. }
         | Event::JournalFailed => None,
     };
