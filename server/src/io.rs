@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod datagram_socket;
 pub mod entropy;
 pub mod notify;
 pub mod packet_socket;

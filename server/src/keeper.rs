@@ -178,7 +178,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
         let mut listening = Listening::new(start);
-        let capture = Capture::new(plan.interest(), &plan.settings.listen.interfaces);
+        let capture = Capture::new(plan.interest(), &plan.settings.listen);
         let prepared = capture.and_then(|capture| listening.prepare(capture));
         prepared.map_err(RunError::doing("listen to packets"))?;
         Ok(Self {
@@ -384,12 +384,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             return;
         }
         let now = clock::now().boot;
-        let interfaces = &self.plan.settings.listen.interfaces;
-        let is_default = matches!(interfaces, Interfaces::Default { .. });
+        let listen = &self.plan.settings.listen;
+        let is_default = matches!(listen.interfaces, Interfaces::Default { .. });
         let own: Vec<Address> = self.listened.iter().copied().collect();
         let doors = self.numbers.doors().to_vec();
         let orders = self.plan.orders(self.listening.next_generation(), own, doors);
-        let handed = match Capture::new(self.plan.interest(), interfaces) {
+        let handed = match Capture::new(self.plan.interest(), listen) {
             Ok(capture) => self.listening.hand_over(&orders, capture, now).await,
             Err(error) => Err(error),
         };

@@ -102,6 +102,26 @@ impl<'w> Server<'w> {
         self.daemon = Some(self.host.spawn(&mut command));
     }
 
+    /// Starts the daemon without these capabilities, as `setpriv` names them, and waits as [`Self::start`] does.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_without(&mut self, capabilities: &str) {
+        self.spawn_without(capabilities);
+        self.await_ready();
+    }
+
+    /// Starts the daemon without these capabilities.
+    pub fn spawn_without(&mut self, capabilities: &str) {
+        let daemon = self.program(&["run", "--log-level", "debug"]);
+        let mut command = Command::new("setpriv");
+        for set in ["--bounding-set", "--inh-caps"] {
+            command.arg(set).arg(capabilities);
+        }
+        command.arg(daemon.get_program()).args(daemon.get_args());
+        self.daemon = Some(self.host.spawn(&mut command));
+    }
+
     /// Waits until the daemon listens under the present rules, with the guard where it should be.
     ///
     /// # Panics

@@ -107,15 +107,20 @@ impl Watch {
         }
         match segment.body {
             Body::Udp(datagram) if is_own && self.spa_port == Some(segment.port) => {
-                self.counters.received = self.counters.received.saturating_add(1);
-                if let Err(refusal) = self.queue_datagram(datagram, &segment, now) {
-                    self.counters.refused.count(refusal);
-                }
+                self.handle_datagram(datagram, segment.from, segment.from_port, now);
             }
             Body::Udp(_) | Body::Tcp(_) => {
                 let progress = self.tracker.handle_segment(&segment, is_own, now);
                 self.tell(progress, now.boot);
             }
+        }
+    }
+
+    /// Takes what came to the SPA port of one of our own addresses, as a packet or by a socket that is bound to it.
+    pub fn handle_datagram(&mut self, datagram: &[u8], from: Address, from_port: u16, now: Now) {
+        self.counters.received = self.counters.received.saturating_add(1);
+        if let Err(refusal) = self.queue_datagram(datagram, from, from_port, now) {
+            self.counters.refused.count(refusal);
         }
     }
 
@@ -154,14 +159,19 @@ impl Watch {
     }
 
     /// Stages 0 to 3, and a place in the queue of stage 4.
-    fn queue_datagram(&mut self, datagram: &[u8], segment: &Segment<'_>, now: Now) -> Result<(), Refusal> {
+    fn queue_datagram(
+        &mut self,
+        datagram: &[u8],
+        from: Address,
+        from_port: u16,
+        now: Now,
+    ) -> Result<(), Refusal> {
         if datagram.len() != PACKET_LEN {
             return Err(Refusal::WrongLength);
         }
         let (key, enveloped) = self.open_envelope(datagram).ok_or(Refusal::Junk)?;
         if enveloped.stamp().abs_diff(now.unix) > self.window {
             if self.explains && self.explanations.allows(now.boot) {
-                let (from, from_port) = (segment.from, segment.from_port);
                 self.stale = Some(Waiting { key, enveloped, from, from_port });
             }
             return Err(Refusal::Stale);
@@ -170,7 +180,7 @@ impl Watch {
         if self.duplicates.contains(&tag) || self.queue.contains(&tag) {
             return Err(Refusal::Duplicate);
         }
-        let waiting = Waiting { key, enveloped, from: segment.from, from_port: segment.from_port };
+        let waiting = Waiting { key, enveloped, from, from_port };
         match self.queue.push(waiting) {
             Some(_displaced) => Err(Refusal::Displaced),
             None => Ok(()),

@@ -13,7 +13,7 @@ use knock_spa_proto::knock::{FlagRule, Repeats, Step};
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
-use crate::config::settings::GuardStart;
+use crate::config::settings::{CaptureMode, GuardStart};
 use crate::config::table::{At, Given};
 use crate::nft::Trusted;
 
@@ -43,6 +43,8 @@ pub(super) struct ListenDraft {
     pub interfaces: Given<Vec<At<InterfaceName>>>,
     /// 1 to 65535.
     pub spa_port: Given<NonZeroU16>,
+    /// How packets are heard.
+    pub capture: Given<CaptureMode>,
 }
 
 /// `[paths]`: absolute ones.

@@ -16,7 +16,7 @@ use knock_spa_proto::span::{NotASpan, Span};
 use crate::config::draft::{
     DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft, SpaSectionDraft,
 };
-use crate::config::settings::GuardStart;
+use crate::config::settings::{CaptureMode, GuardStart};
 use crate::config::table::{At, Entry, Given, Reader, Table};
 
 pub(super) use crate::config::native::knock::NAMES as FLAG_NAMES;
@@ -60,17 +60,10 @@ fn listen(mut table: Table<'_>, reader: &mut Reader) -> ListenDraft {
     });
     let spa_port =
         table.read("spa-port", reader, |entry, reader| entry.number("a port from 1 to 65535", reader));
-    table.read("capture", reader, capture);
+    let words = [("packet", CaptureMode::Packet), ("socket", CaptureMode::Socket)];
+    let capture = table.read("capture", reader, |entry, reader| entry.word(&words, reader));
     table.finish(reader);
-    ListenDraft { interfaces, spa_port }
-}
-
-fn capture(entry: Entry<'_>, reader: &mut Reader) -> Option<()> {
-    let place = entry.place.clone();
-    if !entry.word(&[("packet", true), ("socket", false)], reader)? {
-        place.fault("\"socket\" is not supported yet", Some("known here: \"packet\""), reader);
-    }
-    Some(())
+    ListenDraft { interfaces, spa_port, capture }
 }
 
 fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {

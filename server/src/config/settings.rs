@@ -90,6 +90,18 @@ pub struct Listen {
     pub interfaces: Interfaces,
     /// The UDP port at which SPA packets arrive, where any are expected.
     pub spa_port: Option<NonZeroU16>,
+    /// How they are heard.
+    pub capture: CaptureMode,
+}
+
+/// How packets are heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureMode {
+    /// By capture sockets, before any firewall drops them.
+    #[default]
+    Packet,
+    /// By sockets that are bound to the SPA port: that needs no privilege, and hears no classic knocks.
+    Socket,
 }
 
 /// Where packets are captured, and which addresses count there.

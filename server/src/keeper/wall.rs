@@ -14,7 +14,7 @@ use knock_spa_proto::port::{ServicePort, Transport};
 use super::backoff::Backoff;
 use knock_spa_proto::time::BootTime;
 
-use crate::config::settings::{GuardStart, Settings};
+use crate::config::settings::{CaptureMode, GuardStart, Settings};
 use crate::guard_mark::{self, Mark};
 use crate::io::clock;
 use crate::io::readiness::Watched;
@@ -234,9 +234,15 @@ impl Wall {
     }
 }
 
-/// The ports that the guard shuts: those of its doors, and the SPA port, so that not even the kernel answers there.
+/// The ports that the guard shuts: those of its doors, and the SPA port, so that not even the kernel answers there. A
+/// socket that is bound to it gets nothing that the guard drops, and keeps the kernel from answering by itself.
 fn guarded(settings: &Settings) -> BTreeSet<ServicePort> {
     let doors = settings.doors.iter().filter(|door| door.action == Action::Guard);
-    let spa = settings.listen.spa_port.map(|port| ServicePort { transport: Transport::Udp, port });
+    let is_captured = settings.listen.capture == CaptureMode::Packet;
+    let spa = settings
+        .listen
+        .spa_port
+        .filter(|_| is_captured)
+        .map(|port| ServicePort { transport: Transport::Udp, port });
     doors.flat_map(|door| door.ports.iter().copied()).chain(spa).collect()
 }

@@ -13,6 +13,7 @@ mod replay;
 mod rotation;
 mod service;
 mod silence;
+mod socket;
 mod state;
 
 use std::net::{IpAddr, SocketAddr};
