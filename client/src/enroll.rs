@@ -96,7 +96,7 @@ fn parse(text: &str) -> Result<ServerLine, Failure> {
         Some(Kind::Client) => refusal
             .because("it is the public line of a device")
             .hint("that one is for the server: knock-spad client add NAME 'LINE'"),
-        Some(Kind::Server) | None => {
+        Some(Kind::Server | Kind::Invitation) | None => {
             refusal.because(why).hint("copy the whole line that `knock-spad key show` prints on the server")
         }
     })

@@ -11,6 +11,7 @@ pub mod client;
 pub mod comment;
 pub mod endpoint;
 pub mod fingerprint;
+pub mod invitation;
 pub mod point;
 pub mod server;
 pub mod text;

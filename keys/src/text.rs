@@ -1,10 +1,11 @@
-//! The one text form of a key: its kind, 48 base64 characters with a checksum, and one more word.
+//! The one text form of a key: its kind, its bytes and their checksum in base64, and words about it.
 //!
 //! A silent protocol cannot tell a user of a typing error later, so the line finds it at once; and exactly one
 //! spelling is accepted, so that equal keys are equal lines. A line here has no end: whoever reads a file takes
 //! one newline off first.
 
 use alloc::string::String;
+use alloc::vec;
 use core::fmt;
 
 use base64::Engine as _;
@@ -27,6 +28,8 @@ pub enum Kind {
     ServerSecret,
     /// A client's secret key.
     ClientSecret,
+    /// An invitation: a server's public key and its endpoints, and the secret key that may enrol once.
+    Invitation,
 }
 
 /// Why a text is not the line that was wanted.
@@ -46,8 +49,8 @@ pub enum BadLine {
         /// The kind that was wanted.
         wanted: Kind,
     },
-    /// The second word is missing or not 48 characters long.
-    #[error("the key is not 48 characters long: something is missing or too much")]
+    /// The second word is missing, or is not as long as those of its kind are.
+    #[error("the key is not as long as it should be: something is missing or too much")]
     Length,
     /// The second word is not base64.
     #[error("the key has a character that is not of base64")]
@@ -67,25 +70,25 @@ pub enum BadLine {
     /// The third word is not a list of endpoints.
     #[error(transparent)]
     Endpoints(#[from] BadEndpoint),
-    /// The third word of a server's line is missing.
-    #[error("a server's line ends with its endpoints: HOST:PORT")]
+    /// The server's endpoints are missing.
+    #[error("the server's endpoints are missing: HOST:PORT")]
     NoEndpoints,
+    /// The name that an invitation is for is missing.
+    #[error("the name that the invitation is for is missing")]
+    NoName,
 }
 
-/// A key and the word after it, not yet interpreted.
-pub(crate) struct Parts<'a> {
-    pub(crate) key: Zeroizing<[u8; KEY_LEN]>,
+/// A key of `N` bytes and the words after it, not yet interpreted.
+pub(crate) struct Parts<'a, const N: usize> {
+    pub(crate) key: Zeroizing<[u8; N]>,
     pub(crate) rest: Option<&'a str>,
 }
 
-const KEY_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 4;
-const BLOB_LEN: usize = KEY_LEN + CHECKSUM_LEN;
-/// Base64 characters of a blob: four for three bytes, with neither padding nor bits to spare.
-const TEXT_LEN: usize = BLOB_LEN / 3 * 4;
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Server, Self::Client, Self::ServerSecret, Self::ClientSecret];
+    const ALL: [Self; 5] =
+        [Self::Server, Self::Client, Self::ServerSecret, Self::ClientSecret, Self::Invitation];
 
     /// The kind of `line` by its first word, whatever the rest may be.
     #[must_use]
@@ -102,6 +105,7 @@ impl Kind {
             Self::Client => "knock-spa-client-v1",
             Self::ServerSecret => "knock-spa-server-secret-v1",
             Self::ClientSecret => "knock-spa-client-secret-v1",
+            Self::Invitation => "knock-spa-invite-v1",
         }
     }
 }
@@ -112,8 +116,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Takes a line apart and checks the key's checksum.
-pub(crate) fn parse(wanted: Kind, line: &str) -> Result<Parts<'_>, BadLine> {
+/// Takes a line apart that has one word after the key, or none, and checks the key's checksum.
+pub(crate) fn parse<const N: usize>(wanted: Kind, line: &str) -> Result<Parts<'_, N>, BadLine> {
+    let parts = parse_words(wanted, line)?;
+    if parts.rest.is_some_and(|rest| rest.contains(' ')) { Err(BadLine::Spacing) } else { Ok(parts) }
+}
+
+/// Takes a line apart that has any number of words after the key, with one space between two.
+pub(crate) fn parse_words<const N: usize>(wanted: Kind, line: &str) -> Result<Parts<'_, N>, BadLine> {
     let mut words = line.splitn(3, ' ');
     let found = words.next().and_then(Kind::of_line).ok_or(BadLine::NotAKey { wanted })?;
     if found != wanted {
@@ -121,39 +131,44 @@ pub(crate) fn parse(wanted: Kind, line: &str) -> Result<Parts<'_>, BadLine> {
     }
     let key = parse_blob(wanted, words.next().ok_or(BadLine::Length)?)?;
     match words.next() {
-        Some(rest) if rest.is_empty() || rest.contains(' ') => Err(BadLine::Spacing),
+        Some(rest) if rest.split(' ').any(str::is_empty) => Err(BadLine::Spacing),
         rest => Ok(Parts { key, rest }),
     }
 }
 
-fn parse_blob(kind: Kind, text: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, BadLine> {
-    if text.len() != TEXT_LEN {
+fn parse_blob<const N: usize>(kind: Kind, text: &str) -> Result<Zeroizing<[u8; N]>, BadLine> {
+    if text.len() != text_len::<N>() {
         return Err(if text.is_empty() { BadLine::Spacing } else { BadLine::Length });
     }
-    let mut blob = Zeroizing::new([0; BLOB_LEN]);
+    // Of the whole length from the start: growing would leave copies of the secret behind.
+    let mut blob = Zeroizing::new(vec![0; N.saturating_add(CHECKSUM_LEN)]);
     STANDARD_NO_PAD.decode_slice(text, blob.as_mut_slice()).map_err(|_| BadLine::NotBase64)?;
     let (key, sum) = blob.split_first_chunk().ok_or(BadLine::Length)?;
     if *sum == checksum(kind, key) { Ok(Zeroizing::new(*key)) } else { Err(BadLine::Checksum) }
 }
 
-/// Puts a line together; an empty `rest` leaves the third word out. The result is wiped when dropped, for it
+/// Base64 characters of a key of `N` bytes and its checksum: four for three bytes, and no padding.
+const fn text_len<const N: usize>() -> usize {
+    N.saturating_add(CHECKSUM_LEN).saturating_mul(4).div_ceil(3)
+}
+
+/// Puts a line together; an empty `rest` leaves out what follows the key. The result is wiped when dropped, for it
 /// may hold a secret.
-pub(crate) fn write(kind: Kind, key: &[u8; KEY_LEN], rest: &str) -> Zeroizing<String> {
-    let mut blob = Zeroizing::new([0; BLOB_LEN]);
-    blob.iter_mut().zip(key.iter().chain(&checksum(kind, key))).for_each(|(to, from)| *to = *from);
-    let blob = Zeroizing::new(STANDARD_NO_PAD.encode(*blob));
+pub(crate) fn write<const N: usize>(kind: Kind, key: &[u8; N], rest: &str) -> Zeroizing<String> {
+    let blob = Zeroizing::new([key.as_slice(), &checksum(kind, key)].concat());
+    let blob = Zeroizing::new(STANDARD_NO_PAD.encode(&*blob));
     let space = if rest.is_empty() { "" } else { " " };
     // One allocation of the whole length: a string that grows leaves copies of the secret behind.
     Zeroizing::new([kind.word(), " ", &blob, space, rest].concat())
 }
 
-fn checksum(kind: Kind, key: &[u8; KEY_LEN]) -> [u8; CHECKSUM_LEN] {
+fn checksum(kind: Kind, key: &[u8]) -> [u8; CHECKSUM_LEN] {
     let [a, b, c, d, ..] = digest(kind, key);
     [a, b, c, d]
 }
 
 /// SHA-256 of the kind's word, a zero byte and the key.
-pub(crate) fn digest(kind: Kind, key: &[u8; KEY_LEN]) -> [u8; 32] {
+pub(crate) fn digest(kind: Kind, key: &[u8]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(kind.word().as_bytes());
     context.update(&[0]);
@@ -173,7 +188,7 @@ mod tests {
     const CLIENT: &str = "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g alice@laptop";
 
     fn fault(line: &str) -> BadLine {
-        parse(Kind::Client, line).err().unwrap()
+        parse::<32>(Kind::Client, line).err().unwrap()
     }
 
     #[test]
@@ -198,7 +213,7 @@ mod tests {
     #[test]
     fn a_checksum_belongs_to_its_kind() {
         let as_secret = CLIENT.replace("client", "client-secret");
-        assert_eq!(parse(Kind::ClientSecret, &as_secret).err(), Some(BadLine::Checksum));
+        assert_eq!(parse::<32>(Kind::ClientSecret, &as_secret).err(), Some(BadLine::Checksum));
     }
 
     #[test]

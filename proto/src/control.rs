@@ -46,6 +46,9 @@ pub enum Command {
         door: String,
         /// The address.
         address: Option<String>,
+        /// Whether the connections end too that came in through them.
+        #[serde(default)]
+        cut: bool,
     },
     /// Read the configuration and the clients again.
     Reload,
@@ -58,6 +61,15 @@ pub enum Command {
     },
     /// End the server's previous key.
     KeyRemove,
+    /// Read the clients again, and nothing else: whatever the configuration's file says meanwhile, a client that was
+    /// removed is out.
+    ReloadClients {
+        /// The name of the client whose connections end too, where what it had open is allowed no more.
+        #[serde(default)]
+        cut: Option<String>,
+    },
+    /// When clients last used their keys.
+    LastUses,
     /// Install the guard, and keep it from now on.
     GuardConfirm,
     /// Remove the guard, and do not install it again.
@@ -70,6 +82,13 @@ pub enum Command {
 pub enum Reply {
     /// To [`Command::Status`].
     Status(Box<Status>),
+    /// To [`Command::ReloadClients`].
+    ClientsReloaded(ClientsReloaded),
+    /// To [`Command::LastUses`].
+    LastUses {
+        /// The keys that were ever used.
+        uses: Vec<LastUse>,
+    },
     /// It is done.
     Done {
         /// What was done, for a person.
@@ -80,6 +99,38 @@ pub enum Reply {
         /// Why, for a person; several lines where several things are wrong.
         why: String,
     },
+}
+
+/// When a client's key was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    /// The key, by its fingerprint.
+    pub fingerprint: String,
+    /// When the newest packet was made that was proved to be the client's: seconds since the Unix epoch by its clock.
+    pub at: u64,
+}
+
+/// What came of reading the clients again: whoever has no file any more is out, and each file that can be used holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientsReloaded {
+    /// The names of clients whose files can't be used: what was in force for them still is.
+    pub unusable: Vec<String>,
+    /// Why, for a person.
+    pub faults: Vec<String>,
+    /// What became of the connections that were to end.
+    #[serde(default)]
+    pub cut: Cut,
+}
+
+/// What became of connections that were to end with an opening.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// So many did.
+    pub connections: usize,
+    /// For so many openings that follows later: when the commands have run that close them.
+    pub later: usize,
+    /// Why others may live on, for a person.
+    pub faults: Vec<String>,
 }
 
 /// How everything is. Times are seconds since the Unix epoch, spans are seconds.

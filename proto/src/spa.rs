@@ -9,6 +9,7 @@
 //! [`Request`](request::Request); each step takes the step before it by value, and none can be left out.
 
 mod aead;
+mod enrol;
 mod envelope;
 mod hmac;
 mod hpke;
@@ -17,6 +18,7 @@ pub mod request;
 mod seal;
 mod statement;
 
+pub use enrol::Enrol;
 pub use envelope::{EnvelopeKey, Enveloped};
 pub use layout::{PACKET_LEN, STATEMENT_LEN};
 pub use seal::{SealRandom, seal};

@@ -58,6 +58,9 @@ fn write(event: &Event) {
         Event::Closed { door, address, by, cause } => {
             tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
         }
+        Event::Shortened { door, address, by, left } => {
+            tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
+        }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
             if *refusal == Refusal::NoRoom {

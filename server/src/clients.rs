@@ -4,8 +4,8 @@ pub mod date;
 pub mod words;
 
 mod policy;
+mod survey;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,13 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::comment::Comment;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::clients::policy::{Policy, Written};
+use crate::clients::policy::Policy;
 use crate::config::ConfigError;
 use crate::config::remark::{Faults, Remark};
 use crate::files::{self, Doing, FileError};
 
 pub use crate::clients::policy::span_of;
+pub use crate::clients::survey::Survey;
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.
 pub const MAX_FILE_LEN: u64 = 16 * 1024;
@@ -49,6 +50,9 @@ pub enum NotEnrolled {
     /// The key is taken: one key, one client.
     #[error("client {0} has this key already")]
     KeyTaken(ClientName),
+    /// Its file would be none that can be read.
+    #[error(transparent)]
+    Faults(#[from] Faults),
     /// The clients that there are can't be read.
     #[error(transparent)]
     Unreadable(#[from] ConfigError),
@@ -63,11 +67,8 @@ impl Roster {
     /// # Errors
     /// [`ConfigError::File`] where the directory can't be read, and otherwise all faults of all files.
     pub fn load(directory: &Path) -> Result<Self, ConfigError> {
-        let mut reading = Reading::default();
-        for name in file_names(directory)? {
-            reading.file(directory.join(&name), &name);
-        }
-        Ok(Faults::unless_any(reading.faults, reading.roster)?)
+        let Survey { clients, warnings, faults, unusable: _ } = Survey::of(directory)?;
+        Ok(Faults::unless_any(faults, Self { clients, warnings })?)
     }
 
     /// The client with this key.
@@ -87,11 +88,55 @@ pub fn add(directory: &Path, client: &Client, comment: &Comment) -> Result<(), N
     if let Some(owner) = roster.owner(&client.key) {
         return Err(NotEnrolled::KeyTaken(owner.name.clone()));
     }
-    let text = Written { client, comment }.to_string();
-    match files::create(&path_of(directory, &client.name), text.as_bytes()) {
+    let path = path_of(directory, &client.name);
+    let text = policy::write(&path, client, comment)?;
+    match files::create(&path, text.as_bytes()) {
         Err(FileError::Exists(_)) => Err(NotEnrolled::NameTaken(client.name.clone())),
         written => Ok(written?),
     }
+}
+
+/// Why a client can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChanged<E> {
+    /// What is asked for can't be.
+    #[error("{0}")]
+    Refused(E),
+    /// Its file can't be read, or would be none that can be.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// The file can't be read or written; [`FileError::is_absent`] where there is no such client.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A client that was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// As it is now.
+    pub client: Client,
+    /// Whether its file had comments, which are gone.
+    pub had_comments: bool,
+}
+
+/// Changes a client, durably and as a whole: its file is written anew. Its name and key stay.
+///
+/// # Errors
+/// [`NotChanged`]; then nothing has changed.
+pub fn change<E>(
+    directory: &Path,
+    name: &ClientName,
+    change: impl FnOnce(Client) -> Result<Client, E>,
+) -> Result<Changed, NotChanged<E>> {
+    let _lock = lock(directory)?;
+    let path = path_of(directory, name);
+    let (text, _) = files::read_text(&path, MAX_FILE_LEN)?;
+    let Policy { client, comment, .. } = policy::parse(&path, name, &text)?;
+    let (name, key) = (client.name.clone(), client.key);
+    let client = Client { name, key, ..change(client).map_err(NotChanged::Refused)? };
+    files::replace(&path, policy::write(&path, &client, &comment)?.as_bytes())?;
+    // No value has this character.
+    Ok(Changed { client, had_comments: text.contains('#') })
 }
 
 /// Removes a client's file, durably, whatever it says.
@@ -133,55 +178,6 @@ fn file_names(directory: &Path) -> Result<Vec<String>, FileError> {
     names.retain(|name| !name.starts_with('.'));
     names.sort_unstable();
     Ok(names)
-}
-
-/// A roster that is being read.
-#[derive(Default)]
-struct Reading {
-    roster: Roster,
-    faults: Vec<Remark>,
-    owners: BTreeMap<ClientKey, ClientName>,
-}
-
-impl Reading {
-    fn file(&mut self, path: PathBuf, name: &str) {
-        let Some(stem) = name.strip_suffix(SUFFIX) else {
-            let what = format!("{} is not read: its name does not end with {SUFFIX}", path.display());
-            return self.roster.warnings.push(Remark { file: path, line: None, what, hint: None });
-        };
-        match stem.parse() {
-            Ok(client) => self.client(&path, &client),
-            Err(error) => {
-                let what = format!("{}: {error}", path.display());
-                self.faults.push(Remark { file: path, line: None, what, hint: None });
-            }
-        }
-    }
-
-    fn client(&mut self, path: &Path, name: &ClientName) {
-        let (text, mode) = match files::read_text(path, MAX_FILE_LEN) {
-            Ok(read) => read,
-            Err(error) => return self.faults.push(Remark::on_file(path, &error)),
-        };
-        match policy::parse(path, name, &text) {
-            Ok(policy) => self.policy(path, mode, policy),
-            Err(faults) => self.faults.extend(faults.into_vec()),
-        }
-    }
-
-    fn policy(&mut self, path: &Path, mode: u32, Policy { client, key_line }: Policy) {
-        if let Some(owner) = self.owners.insert(client.key, client.name.clone()) {
-            let what = format!("key: client {owner} has this key already");
-            let hint = Some("one key for each client: remove one of the files".into());
-            self.faults.push(Remark { file: path.to_owned(), line: Some(key_line), what, hint });
-        }
-        if mode & 0o022 != 0 {
-            let what = "others than its owner can write this file, and so let themselves in".into();
-            let hint = Some(format!("chmod 600 {}", path.display()));
-            self.roster.warnings.push(Remark { file: path.to_owned(), line: Some(1), what, hint });
-        }
-        self.roster.clients.push(client);
-    }
 }
 
 #[cfg(test)]

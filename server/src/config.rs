@@ -20,8 +20,8 @@ use std::path::Path;
 use crate::config::dialect::Dialect;
 use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::remark::{Faults, Remark};
-use crate::config::settings::Settings;
-use crate::config::table::Reader;
+use crate::config::settings::{Paths, Settings};
+use crate::config::table::{Reader, Table};
 use crate::files::{self, FileError};
 
 pub use crate::config::as_knockd::{
@@ -72,6 +72,19 @@ impl Config {
             Dialect::Native => Self::load_native(path),
             Dialect::Knockd => as_knockd::load(path),
         }
+    }
+
+    /// Reads nothing of a file of our own but where files are, whatever else is wrong with it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where `[paths]` itself is wrong, or the file is no TOML.
+    pub fn load_paths(path: &Path) -> Result<Paths, ConfigError> {
+        let (text, _) = files::read_text(path, MAX_FILE_LEN)?;
+        let read = |mut root: Table<'_>, reader: &mut Reader| {
+            let section = root.section("paths", reader);
+            Some(lower::paths(native::paths(section, reader)))
+        };
+        Ok(Reader::read(path, &text, read)?)
     }
 
     fn load_native(path: &Path) -> Result<Self, ConfigError> {

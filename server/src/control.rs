@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use knock_spa_proto::control::{Command, MAX_LINE, Reply, VERSION, Versioned};
+use knock_spa_proto::control::{Command, Cut, MAX_LINE, Reply, VERSION, Versioned};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -61,6 +61,25 @@ pub fn ask_within(runtime: &Path, command: Command, patience: Duration) -> Resul
     parse(&line).map_err(AskError::Answer)
 }
 
+/// What became of connections that were to end, for a person.
+#[must_use]
+pub fn words_for_cut(cut: &Cut) -> String {
+    let Cut { connections, later, faults } = cut;
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let mut words = format!("{connections} connection{} cut", plural(*connections));
+    if *later > 0 {
+        words.push_str(&format!(
+            "; those through {later} opening{} by command are cut once the command has run that closes, and the log \
+             tells of it",
+            plural(*later)
+        ));
+    }
+    for fault in faults {
+        words.push_str(&format!("; connections may live on: {fault}"));
+    }
+    words
+}
+
 fn not_connected(error: io::Error, path: PathBuf) -> AskError {
     let kind = error.kind();
     if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
@@ -101,7 +120,10 @@ mod tests {
     fn other_versions_and_rubbish_are_refused() {
         assert_eq!(parse::<Command>(br#"{"version":1,"command":"status"}"#), Ok(Command::Status));
         let close = br#"{"version":1,"command":"close","door":"ssh","address":null}"#;
-        assert_eq!(parse::<Command>(close), Ok(Command::Close { door: "ssh".into(), address: None }));
+        assert_eq!(
+            parse::<Command>(close),
+            Ok(Command::Close { door: "ssh".into(), address: None, cut: false })
+        );
         for line in [
             r#"{"version":2,"command":"status"}"#,
             r#"{"command":"status"}"#,

@@ -129,7 +129,7 @@ impl Lock {
     }
 
     fn journal(&self) -> PathBuf {
-        self.directory.join("journal")
+        journal_in(&self.directory)
     }
 
     /// Whether there is a journal, in whatever condition.
@@ -138,9 +138,8 @@ impl Lock {
         self.journal().exists() || self.incomplete().exists()
     }
 
-    /// The name of a journal that could not be written any more.
     fn incomplete(&self) -> PathBuf {
-        self.directory.join("journal.incomplete")
+        incomplete_in(&self.directory)
     }
 
     /// Reads what the journal holds, and sets a damaged file aside.
@@ -148,14 +147,10 @@ impl Lock {
     /// # Errors
     /// Every [`JournalError`] but [`JournalError::InUse`].
     pub fn read(&self) -> Result<(Vec<Record>, Condition), JournalError> {
-        let (records, condition) = self.read_file(&self.journal())?;
-        if condition != Condition::Absent {
-            return Ok((records, condition));
-        }
-        match self.read_file(&self.incomplete())? {
-            (_, Condition::Absent) => Ok((Vec::new(), Condition::Absent)),
-            (records, _) => Ok((records, Condition::Incomplete)),
-        }
+        read_in(&self.directory, |damaged| {
+            let aside = self.free_name();
+            std::fs::rename(damaged, &aside).map_err(JournalError::at(&aside))
+        })
     }
 
     /// Adds one record to a journal that no keeper uses, durably. A journal that is damaged, or is not there though
@@ -164,7 +159,7 @@ impl Lock {
     /// # Errors
     /// Every [`JournalError`] but [`JournalError::InUse`]; the old file is in place then.
     pub fn add(&self, record: Record) -> Result<(), JournalError> {
-        let (mut records, condition) = look_at(&self.journal())?;
+        let (mut records, condition) = read_file(&self.journal(), |_damaged| Ok(()))?;
         let is_left = match condition {
             Condition::Whole | Condition::TornTail => false,
             Condition::Absent => self.incomplete().exists(),
@@ -175,15 +170,6 @@ impl Lock {
         }
         records.push(record);
         self.create(&records).map(drop)
-    }
-
-    fn read_file(&self, path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
-        let (records, condition) = look_at(path)?;
-        if condition == Condition::Damaged {
-            let aside = self.free_name();
-            std::fs::rename(path, &aside).map_err(JournalError::at(&aside))?;
-        }
-        Ok((records, condition))
     }
 
     /// A name for a damaged file that nothing else has.
@@ -243,6 +229,60 @@ impl Lock {
             }
         }
     }
+}
+
+/// Reads what the journal in `directory` holds, and changes nothing: for whoever does not have the lock. A keeper puts
+/// new files in the place of old ones, so that what is read is one of them, and perhaps not the last.
+///
+/// # Errors
+/// Every [`JournalError`] but [`JournalError::InUse`].
+pub fn peek(directory: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
+    read_in(directory, |_damaged| Ok(()))
+}
+
+fn journal_in(directory: &Path) -> PathBuf {
+    directory.join("journal")
+}
+
+/// The name of a journal that could not be written any more.
+fn incomplete_in(directory: &Path) -> PathBuf {
+    directory.join("journal.incomplete")
+}
+
+fn read_in(
+    directory: &Path,
+    damaged: impl Fn(&Path) -> Result<(), JournalError>,
+) -> Result<(Vec<Record>, Condition), JournalError> {
+    let (records, condition) = read_file(&journal_in(directory), &damaged)?;
+    if condition != Condition::Absent {
+        return Ok((records, condition));
+    }
+    match read_file(&incomplete_in(directory), &damaged)? {
+        (_, Condition::Absent) => Ok((Vec::new(), Condition::Absent)),
+        (records, _) => Ok((records, Condition::Incomplete)),
+    }
+}
+
+fn read_file(
+    path: &Path,
+    damaged: impl Fn(&Path) -> Result<(), JournalError>,
+) -> Result<(Vec<Record>, Condition), JournalError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Condition::Absent)),
+        Err(error) => return Err(JournalError::at(path)(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
+    if bytes.len() as u64 >= MAX_FILE {
+        return Err(JournalError::TooLong(path.to_owned()));
+    }
+    let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
+    let (records, condition) = parse(body);
+    if condition == Condition::Damaged {
+        damaged(path)?;
+    }
+    Ok((records, condition))
 }
 
 impl Journal {
@@ -315,22 +355,6 @@ impl Journal {
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// What the file at `path` holds; nothing is changed.
-fn look_at(path: &Path) -> Result<(Vec<Record>, Condition), JournalError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Condition::Absent)),
-        Err(error) => return Err(JournalError::at(path)(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
-    if bytes.len() as u64 >= MAX_FILE {
-        return Err(JournalError::TooLong(path.to_owned()));
-    }
-    let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
-    Ok(parse(body))
 }
 
 fn checksum(length: [u8; 4], payload: &[u8]) -> [u8; CHECKSUM] {
@@ -433,7 +457,12 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x40;
             std::fs::write(lock.journal(), damaged).unwrap();
-            assert_eq!(lock.read().unwrap(), (records(1), Condition::Damaged), "{at}");
+            assert_eq!(peek(directory.path()).unwrap(), (records(1), Condition::Damaged), "{at}");
+            assert_eq!(
+                lock.read().unwrap(),
+                (records(1), Condition::Damaged),
+                "{at}, where somebody has looked"
+            );
             assert_eq!(lock.read().unwrap().1, Condition::Absent, "it was set aside");
         }
     }

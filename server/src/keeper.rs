@@ -5,6 +5,8 @@
 
 mod asking;
 mod backoff;
+mod clients;
+mod cutting;
 mod desk;
 mod doing;
 mod jobs;
@@ -28,6 +30,7 @@ use knock_spa_engine::admit::{Admit, Claim, History, Restored};
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::pace::Pace;
 use knock_spa_proto::address::Address;
+use knock_spa_proto::control::Cut;
 use knock_spa_proto::report::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -131,6 +134,8 @@ struct Keeper<L> {
     /// When addresses and sockets are asked for again, after that failed.
     ask_again: Backoff,
     jobs: Jobs,
+    /// What became of flows that were to end, since somebody asked last.
+    cut: Cut,
     audit: Audit,
     log: KnockdLog,
     /// A listener that lies fills no disk with steps of sequences.
@@ -196,6 +201,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             addresses_changed: watched.map_err(RunError::doing("watch this machine's addresses"))?,
             ask_again: Backoff::default(),
             jobs: Jobs::default(),
+            cut: Cut::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
             pace: Pace::of_steps(),
@@ -281,7 +287,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Happened::ReloadWanted => {
                 if let Err(error) = self.reload().await {
-                    tracing::error!(event = "reload-failed", "nothing has changed:\n{error}");
+                    tracing::error!(
+                        event = "reload-failed",
+                        "the old configuration stays in force:\n{error}"
+                    );
                 }
             }
             Happened::HeartbeatDue => notify::beat(),

@@ -6,6 +6,7 @@ pub mod capture;
 pub mod cli;
 pub mod clients;
 pub mod config;
+pub mod conntrack;
 pub mod control;
 pub mod files;
 pub mod guard_mark;

@@ -90,10 +90,42 @@ impl Guard {
     /// Any [`NftError`] but [`NftError::Missing`]; elements may then be open still, until their timeout.
     pub fn close(&mut self, elements: &[Element]) -> Result<(), NftError> {
         let entries: Vec<_> = elements.iter().map(|element| Entry::open(*element, None)).collect();
-        entries.chunks(ENTRIES_MAX).try_for_each(|entries| {
-            let together = self.remove_all(entries);
-            together.or_else(|_| entries.iter().try_for_each(|entry| self.remove_if_there(entry)))
-        })
+        self.remove_each(&entries)
+    }
+
+    /// Has nothing that is established count for these elements, for so long: only what is open passes.
+    ///
+    /// # Errors
+    /// [`NftError::Missing`] where the table is not installed, [`NftError::Full`], and any other.
+    pub fn cut(&mut self, elements: &[(Element, Duration)]) -> Result<(), NftError> {
+        let entries: Vec<_> = elements.iter().map(|(element, left)| Entry::cut(*element, *left)).collect();
+        entries.chunks(ENTRIES_MAX / 3).try_for_each(|entries| self.add_anew(entries))
+    }
+
+    /// Has what is established count again for these elements; one that was not cut is no error.
+    ///
+    /// # Errors
+    /// Any [`NftError`] but [`NftError::Missing`].
+    pub fn uncut(&mut self, elements: &[Element]) -> Result<(), NftError> {
+        let entries: Vec<_> = elements.iter().map(|element| Entry::cut(*element, Duration::ZERO)).collect();
+        self.remove_each(&entries)
+    }
+
+    /// For which elements nothing established counts, and for how much longer: none where the table is not installed.
+    ///
+    /// # Errors
+    /// Any [`NftError`] but [`NftError::Missing`].
+    pub fn cut_off(&mut self) -> Result<Vec<(Element, Duration)>, NftError> {
+        let mut all = Vec::new();
+        for set in [Set::Cut4, Set::Cut6] {
+            match self.elements(set, open_from_key) {
+                Ok(elements) => all.extend(elements),
+                // Also where a version before this one made the table.
+                Err(NftError::Missing(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all.into_iter().filter_map(|(element, left)| Some((element, left?))).collect())
     }
 
     /// Removes our table; that there is none is no error.
@@ -164,6 +196,14 @@ impl Guard {
         }
     }
 
+    /// Removes those of these elements that are there.
+    fn remove_each(&mut self, entries: &[Entry]) -> Result<(), NftError> {
+        entries.chunks(ENTRIES_MAX).try_for_each(|entries| {
+            let together = self.remove_all(entries);
+            together.or_else(|_| entries.iter().try_for_each(|entry| self.remove_if_there(entry)))
+        })
+    }
+
     fn remove_all(&mut self, entries: &[Entry]) -> Result<(), NftError> {
         let mut batch = Batch::new();
         batch.remove(entries);
@@ -200,7 +240,7 @@ impl Guard {
 
     /// How many packets the last rule dropped.
     fn dropped(&mut self) -> Result<u64, NftError> {
-        let chain = Attributes::new().text(NFTA_TABLE, TABLE).text(NFTA_RULE_CHAIN, table::DOOR);
+        let chain = Attributes::new().text(NFTA_TABLE, TABLE).text(NFTA_RULE_CHAIN, table::SHUT);
         let counts = self.list(NFT_MSG_GETRULE, NLM_F_DUMP, &chain, counted)?;
         counts.into_iter().flatten().next().ok_or(NftError::NoAnswer)
     }

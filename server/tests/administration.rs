@@ -130,10 +130,13 @@ fn a_client_comes_and_goes() {
         "not-after": "2020-06-30",
         "rate": "7/min",
         "valid": false,
+        "last-use": "never",
     }]);
     assert_eq!(json, expected);
     let rows: Vec<_> = table.lines().collect();
-    assert!(rows[1].starts_with("alice  ssh,tcp/8000-8100  claimed  ended 2020-06-30  SHA256:"), "{table}");
+    let row = "alice NO ssh,tcp/8000-8100 claimed 203.0.113.0/24,2001:db8::/32 90m 2020-01-01 2020-06-30 7/min never";
+    let shown = rows[1].split_whitespace().take(10).collect::<Vec<_>>().join(" ");
+    assert_eq!(shown, row, "{table}");
     assert_eq!(rows[2..], ["/etc/knock-spa/knock-spad.toml: good; doors: 1; clients: 1", "[]"]);
     for note in [
         "enrolled client alice, SHA256:s3c9YLAPaGl2Gss1RFPnUf7O1Kkl4WXPiQvqAk3uowE\n",
@@ -143,6 +146,134 @@ fn a_client_comes_and_goes() {
         "no client is enrolled\n",
     ] {
         assert_eq!(notes.matches(note).count(), 1, "{note}: {notes}");
+    }
+}
+
+#[test]
+fn a_client_is_changed_option_by_option() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null >&2
+         knock_spad client add alice \"$alice\" --door ssh --from 203.0.113.0/24 --rate 7/min 2>/dev/null >&2
+         file=/var/lib/knock-spa/clients.d/alice.toml
+         echo '# hers' >>$file
+         knock_spad client set alice --service tcp/8000-8100 --service udp/53 --from 2001:db8::/32 --max-open 90m \\
+             --not-before 2020-01-01 --expires 2099-06-30 --address match --door ssh
+         cat $file; echo; stat -c '%a %u' $file
+         knock_spad client set alice --without ssh --without udp/53 --without 203.0.113.0/24 --rate 60/min
+         cat $file; echo
+         knock_spad client set alice --from any --max-open none --not-before none --not-after never --address sender \\
+             --without tcp/8000-8100
+         cat $file",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    let expected = format!(
+        "key        = \"{ALICE}\"\n\
+         services   = [\"ssh\", \"tcp/8000-8100\", \"udp/53\"]\n\
+         address    = \"match\"\n\
+         from       = [\"203.0.113.0/24\", \"2001:db8::/32\"]\n\
+         max-open   = \"90m\"\n\
+         not-before = 2020-01-01\n\
+         not-after  = 2099-06-30\n\
+         rate       = \"7/min\"\n\
+         \n600 0\n\
+         key        = \"{ALICE}\"\n\
+         services   = [\"tcp/8000-8100\"]\n\
+         address    = \"match\"\n\
+         from       = [\"2001:db8::/32\"]\n\
+         max-open   = \"90m\"\n\
+         not-before = 2020-01-01\n\
+         not-after  = 2099-06-30\n\
+         rate       = \"60/min\"\n\
+         \n\
+         key        = \"{ALICE}\"\n\
+         services   = []\n\
+         address    = \"sender\"\n\
+         rate       = \"60/min\"\n"
+    );
+    assert_eq!(said, expected);
+    assert_eq!(notes.matches("changed client alice\n").count(), 3);
+    for note in ["the comments in it are gone", "It may open nothing"] {
+        assert_eq!(notes.matches(note).count(), 1, "{note}: {notes}");
+    }
+}
+
+#[test]
+fn a_change_that_cannot_be_tells_everything_that_is_wrong_and_changes_nothing() {
+    let many = (1..=65).map(|port| format!(" --service tcp/{port}")).collect::<String>();
+    let output = in_an_empty_system(&format!(
+        "knock_spad init --endpoint gw 2>/dev/null >&2
+         knock_spad client add alice \"$alice\" --door ssh --from 203.0.113.0/24 2>/dev/null >&2
+         cd /var/lib/knock-spa/clients.d; cp alice.toml /run/before
+         code() {{ knock_spad client \"$@\" || echo $?; }}
+         code set alice --door web --door mail --without tcp/1 --without 203.0.113.0/24 \\
+             --not-before 2027-01-01 --not-after 2026-12-31
+         code set alice --from any --from 10.0.0.0/8
+         code set alice{many}
+         code add carol \"$alice\"{many}
+         code set bob --door ssh
+         code set alice
+         code set alice --max-open never
+         cmp alice.toml /run/before; ls
+         echo 'colour = 1' >>alice.toml; code set alice --address match"
+    ));
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    assert_eq!(said, "65\n65\n65\n65\n66\n64\n64\nalice.toml\n65\n");
+    for note in [
+        "error: --door web: the configuration has no such door\n  its doors: ssh\n\
+         --door mail: the configuration has no such door\n  its doors: ssh\n\
+         --without tcp/1: the client has no such thing\n\
+         --without: no network is left, so that it could open nothing\n  --from any: anywhere\n\
+         --not-after: it would end with 2026-12-31, before it begins with 2027-01-01\n",
+        "error: --from any: a network beside it would mean nothing\n",
+        "error: there is no client bob\n",
+        "colour: unknown key\n",
+    ] {
+        assert_eq!(notes.matches(note).count(), 1, "{note}: {notes}");
+    }
+    assert_eq!(notes.matches("more than 64").count(), 1, "{notes}");
+}
+
+#[test]
+fn a_broken_configuration_does_not_hold_up_a_removal() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null >&2
+         knock_spad client add alice \"$alice\" --door ssh 2>/dev/null >&2
+         echo 'colour = 1' >>/etc/knock-spa/knock-spad.toml
+         knock_spad client list || echo $?
+         knock_spad client remove alice
+         ls /var/lib/knock-spa/clients.d
+         echo '[paths' >>/etc/knock-spa/knock-spad.toml
+         knock_spad client remove alice || echo $?",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    assert_eq!(said, "78\n78\n", "{notes}");
+    assert_eq!(notes.matches("warning: the configuration can't be used:").count(), 1, "{notes}");
+    assert_eq!(notes.matches("removed client alice").count(), 1, "{notes}");
+}
+
+#[test]
+fn without_a_daemon_and_a_whole_journal_the_last_use_is_unknown_and_nothing_is_touched() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null >&2
+         knock_spad client add alice \"$alice\" --door ssh 2>/dev/null >&2
+         cd /var/lib/knock-spa
+         last() { knock_spad client list | tail -1 | sed 's/ *SHA256.*//; s/.* //'; knock_spad client list --json 2>/dev/null | grep last-use; }
+         last
+         printf 'rubbish' >journal; last; cat journal
+         rm journal; last
+         find . -newer server.key -name 'journal*'",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{notes}");
+    let lines: Vec<_> = said.lines().map(str::trim).collect();
+    let (unknown, null) = ("unknown", "\"last-use\": null");
+    let expected = ["never", "\"last-use\": \"never\"", unknown, null, "rubbishunknown", null];
+    assert_eq!(lines, expected, "{notes}");
+    for why in ["is no journal that this version reads", "there is no journal"] {
+        assert_eq!(notes.matches(why).count(), 1, "{why}: {notes}");
     }
 }
 

@@ -100,7 +100,7 @@ fn a_gap_in_a_manual_is_seen() {
     let good = manual("knock-spad.8.md");
     for (from, to, fault) in [
         ("\n### reload\n", "\n### relaod\n", "nothing about reload"),
-        ("`--not-before DATE`", "DATE", "nothing about --not-before of client add"),
+        ("`--not-before DATE`, or", "DATE, or", "nothing about --not-before of client add"),
         ("- `--log-level LEVEL`", "- `--colour`: none.\n- `--log-level LEVEL`", "run has no --colour"),
     ] {
         assert!(good.contains(from), "{from}");

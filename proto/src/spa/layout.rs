@@ -21,6 +21,8 @@ pub(super) const SEALED_LEN: usize = 224;
 pub(super) const SIGNED_LEN: usize = 184;
 /// A request.
 pub(super) const REQUEST_LEN: usize = 128;
+/// What a key that is to be enrolled signs.
+pub(super) const ENROL_SIGNED_LEN: usize = 81;
 
 /// The text of a request's services.
 pub(super) const SERVICES_LEN: usize = Services::MAX_LEN;
@@ -92,7 +94,16 @@ pub(super) mod signed {
     pub(in super::super) type Request = Field<56, REQUEST_LEN>;
 }
 
-/// The fields of a request.
+/// The fields of what a key that is to be enrolled signs.
+pub(super) mod enrol_signed {
+    use super::Field;
+
+    pub(in super::super) type Label = Field<0, 17>;
+    pub(in super::super) type Server = Field<17, 32>;
+    pub(in super::super) type Invitation = Field<49, 32>;
+}
+
+/// The fields of a request to open or to close; the first is that of every request.
 pub(super) mod request {
     use super::{Field, SERVICES_LEN};
 
@@ -102,4 +113,12 @@ pub(super) mod request {
     pub(in super::super) type V4 = Field<6, 4>;
     pub(in super::super) type V6 = Field<10, 16>;
     pub(in super::super) type Services = Field<26, SERVICES_LEN>;
+}
+
+/// The fields of a request to be enrolled, behind the operation; the others are zero.
+pub(super) mod enrol {
+    use super::Field;
+
+    pub(in super::super) type Key = Field<6, 32>;
+    pub(in super::super) type Proof = Field<38, 64>;
 }

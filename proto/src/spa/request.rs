@@ -4,7 +4,10 @@ use alloc::string::ToString as _;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::num::NonZeroU32;
 
-use super::layout::{REQUEST_LEN, request};
+use knock_spa_keys::client::ClientKey;
+
+use super::enrol::Enrol;
+use super::layout::{REQUEST_LEN, enrol, request};
 use crate::service::Services;
 
 /// What a client asks for.
@@ -15,6 +18,8 @@ pub enum Request {
     Open(Open),
     /// To close what the client had opened.
     Close(Close),
+    /// To enrol a client, which is all that an invitation can ask for.
+    Enrol(Enrol),
 }
 
 /// Asks to open some services for some addresses, at least one of each.
@@ -63,6 +68,7 @@ pub struct Unnameable;
 
 const OPEN: u8 = 1;
 const CLOSE: u8 = 2;
+const ENROL: u8 = 3;
 /// The only flag: the address that the packet comes from is meant as well.
 const SENDER: u8 = 1;
 
@@ -75,6 +81,7 @@ impl Request {
                 encode(OPEN, to, ttl.map_or(0, NonZeroU32::get), services)
             }
             Self::Close(Close { services, to }) => encode(CLOSE, to, 0, services),
+            Self::Enrol(Enrol { key, proof }) => encode_enrol(key, proof),
         }
     }
 
@@ -89,13 +96,17 @@ impl Request {
     }
 
     fn read(bytes: &[u8; REQUEST_LEN]) -> Option<Self> {
-        let (services, to) = (read_services(bytes)?, Addresses::read(bytes)?);
         match request::Op::read(bytes) {
             [OPEN] => {
                 let ttl = NonZeroU32::new(u32::from_be_bytes(request::Ttl::read(bytes)));
+                let (services, to) = (read_services(bytes)?, Addresses::read(bytes)?);
                 Open::new(services, to, ttl).ok().map(Self::Open)
             }
-            [CLOSE] => Some(Self::Close(Close::new(services, to))),
+            [CLOSE] => Some(Self::Close(Close::new(read_services(bytes)?, Addresses::read(bytes)?))),
+            [ENROL] => {
+                let key = ClientKey::from_bytes(enrol::Key::read(bytes)).ok()?;
+                Some(Self::Enrol(Enrol { key, proof: enrol::Proof::read(bytes) }))
+            }
             _ => None,
         }
     }
@@ -111,6 +122,14 @@ fn encode(op: u8, to: &Addresses, ttl: u32, services: &Services) -> [u8; REQUEST
     let mut text = [0; Services::MAX_LEN];
     text.iter_mut().zip(services.to_string().bytes()).for_each(|(to, from)| *to = from);
     request::Services::write(&mut bytes, &text);
+    bytes
+}
+
+fn encode_enrol(key: &ClientKey, proof: &[u8; 64]) -> [u8; REQUEST_LEN] {
+    let mut bytes = [0; REQUEST_LEN];
+    request::Op::write(&mut bytes, &[ENROL]);
+    enrol::Key::write(&mut bytes, key.as_bytes());
+    enrol::Proof::write(&mut bytes, proof);
     bytes
 }
 
@@ -249,6 +268,8 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
+    use knock_spa_keys::client::ClientSecret;
+    use knock_spa_keys::server::ServerSecret;
     use proptest::option;
     use proptest::prelude::*;
 
@@ -282,7 +303,13 @@ mod tests {
             });
         let close =
             (services(0), addresses()).prop_map(|(services, to)| Request::Close(Close::new(services, to)));
-        prop_oneof![open, close]
+        let enrol =
+            (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(seed, server, by)| {
+                let (server, by) =
+                    (ServerSecret::from_bytes(server).public(), ClientSecret::from_seed(by).public());
+                Request::Enrol(Enrol::new(&ClientSecret::from_seed(seed), &server, &by))
+            });
+        prop_oneof![open, close, enrol]
     }
 
     #[test]
@@ -301,6 +328,18 @@ mod tests {
         }
         let named = Addresses::NONE.with_v4("192.0.2.1".parse().unwrap()).unwrap();
         assert!(!named.is_empty() && !named.sender());
+    }
+
+    #[test]
+    fn a_key_of_small_order_cannot_ask_to_be_enrolled() {
+        let mut bytes = [0; REQUEST_LEN];
+        request::Op::write(&mut bytes, &[ENROL]);
+        enrol::Key::write(&mut bytes, ClientSecret::from_seed([9; 32]).public().as_bytes());
+        assert!(Request::decode(&bytes).is_ok());
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        enrol::Key::write(&mut bytes, &identity);
+        assert_eq!(Request::decode(&bytes), Err(Malformed));
     }
 
     proptest! {

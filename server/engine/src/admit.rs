@@ -4,6 +4,7 @@
 //! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
 
 mod bucket;
+mod changing;
 mod decide;
 pub mod effect;
 mod ending;
@@ -35,7 +36,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
-use self::effect::{Cause, Effect, Ended, Event, JobId, Outcome, Ticket, Unwritten};
+use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
 use self::explaining::Explanations;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
@@ -45,7 +46,7 @@ use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
 use self::server_keys::KeyUses;
 use crate::client::Client;
-use crate::rules::{Action, Knockable, Rules};
+use crate::rules::{Knockable, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
@@ -88,7 +89,7 @@ enum Awaited {
     /// These openings move.
     Opening(Vec<Begun>),
     /// The hold of this opening on its commands is let go.
-    Closing(Opening),
+    Closing(Opening, Flows),
     /// This run goes on.
     Run(RunId),
     /// This door opens for this address.
@@ -110,6 +111,7 @@ struct Begun {
 #[derive(Debug)]
 struct Closing {
     opening: Opening,
+    flows: Flows,
     waits_for: BTreeSet<HoldKey>,
 }
 
@@ -159,6 +161,7 @@ impl Admit {
         let accepted = match request {
             Request::Open(open) => self.open(&client, &open, claim, now),
             Request::Close(close) => self.close_own(&client, &close, claim, now),
+            Request::Enrol(_) => Err(Refusal::Unauthorised),
         };
         accepted.map_err(refused)?;
         self.key_uses.count(claim.server, client.key, now.unix);
@@ -224,29 +227,6 @@ impl Admit {
         true
     }
 
-    /// Puts new rules in force. Openings whose door or client is no more, or acts by other means now, end.
-    pub fn handle_rules(&mut self, rules: Rules, now: Now) {
-        self.rules = rules;
-        self.spent.clear();
-        let ids = self.openings.matching(|opening| {
-            let door = self.rules.door(opening.door);
-            let door_stays = door.is_some_and(|door| {
-                (door.action == Action::Guard) == (opening.means == Means::Guard)
-                    && opening.ports.iter().all(|port| door.ports.contains(port))
-            });
-            let asker_stays = match &opening.origin {
-                Origin::Client(key, _) => self.rules.client(key.as_bytes()).is_some(),
-                Origin::Classic => door.is_some_and(|door| door.classic.is_some()),
-            };
-            !(door_stays && asker_stays)
-        });
-        self.end(None, ids, Cause::ByReload, now);
-        self.forget_unused();
-        for server in self.rules.servers().to_vec() {
-            self.effects.push_back(Effect::Note(Record::Key(server)));
-        }
-    }
-
     /// Decides by these rules from now on, which differ in nothing but sequences that were good once: what was opened by
     /// the last of them lives on.
     pub fn handle_sequences(&mut self, rules: Rules) {
@@ -262,7 +242,7 @@ impl Admit {
     /// Ends what nobody would end later, before the keeper stops: openings by command.
     pub fn handle_stop(&mut self, now: Now) {
         let ids = self.openings.matching(|opening| opening.means != Means::Guard);
-        self.end(None, ids, Cause::ByStop, now);
+        self.end(None, ids, Cause::ByStop, Flows::LiveOn, now);
         self.stop_runs();
     }
 
@@ -270,7 +250,7 @@ impl Admit {
     pub fn handle_timeout(&mut self, now: Now) {
         let mut elements = BTreeSet::new();
         while let Some(id) = self.openings.expired(now.boot) {
-            elements.extend(self.end_one(id, Cause::Expired));
+            elements.extend(self.end_one(id, Cause::Expired, Flows::LiveOn));
         }
         self.set_elements(elements, now.boot);
         while let Some(step) = self.holds.retry(now.boot) {
@@ -318,7 +298,7 @@ impl Admit {
                     self.move_open(begun, result, now);
                 }
             }
-            Some(Awaited::Closing(opening)) => self.release(opening),
+            Some(Awaited::Closing(opening, flows)) => self.release(opening, flows),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
             Some(Awaited::StrikeOut(..) | Awaited::Nothing) | None => {}
@@ -338,7 +318,7 @@ impl Admit {
             Means::Commands { .. } if recorded.is_err() => {
                 self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
-                    drop(self.end_one(begun.id, Cause::Unrecorded));
+                    drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
                 }
                 return;
             }

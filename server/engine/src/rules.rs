@@ -115,13 +115,16 @@ impl Rules {
                 return Err(BadRules::DoorTwice(earlier.name));
             }
         }
-        let mut by_key = BTreeMap::new();
-        for client in clients {
-            if let Some(earlier) = by_key.insert(*client.key.as_bytes(), client) {
-                return Err(BadRules::ClientTwice(earlier.key));
-            }
-        }
-        Ok(Self { doors: by_name, by_port, knockd_doors: Vec::new(), clients: by_key, servers, window })
+        let clients = by_key(clients)?;
+        Ok(Self { doors: by_name, by_port, knockd_doors: Vec::new(), clients, servers, window })
+    }
+
+    /// The same rules for these clients in place of the others.
+    ///
+    /// # Errors
+    /// [`BadRules::ClientTwice`].
+    pub fn with_clients(self, clients: Vec<Client>) -> Result<Self, BadRules> {
+        Ok(Self { clients: by_key(clients)?, ..self })
     }
 
     /// The same rules with these doors in knockd's manner beside the others.
@@ -186,4 +189,14 @@ impl Rules {
     pub const fn window(&self) -> Duration {
         self.window
     }
+}
+
+fn by_key(clients: Vec<Client>) -> Result<BTreeMap<[u8; 32], Client>, BadRules> {
+    let mut by_key = BTreeMap::new();
+    for client in clients {
+        if let Some(earlier) = by_key.insert(*client.key.as_bytes(), client) {
+            return Err(BadRules::ClientTwice(earlier.key));
+        }
+    }
+    Ok(by_key)
 }

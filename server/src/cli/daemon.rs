@@ -34,6 +34,9 @@ pub(super) struct CloseArguments {
     door: ServiceName,
     /// The address that it is to be closed for; all of them where absent.
     address: Option<Address>,
+    /// End the connections too that came in through what is closed.
+    #[arg(long)]
+    cut: bool,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -100,17 +103,9 @@ pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Fai
     let command = Command::Close {
         door: arguments.door.to_string(),
         address: arguments.address.map(|address| address.to_string()),
+        cut: arguments.cut,
     };
     terminal::say(done(ask(config, &paths, command)?)?)
-}
-
-/// Lets a daemon that runs know that a file has changed.
-pub(super) fn tell_changed(paths: &Paths) -> Result<(), Failure> {
-    match control::ask(&paths.runtime, Command::Reload) {
-        Ok(reply) => done(reply).map(drop),
-        Err(AskError::NoDaemon(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Asks the daemon that runs.
@@ -138,6 +133,8 @@ pub(super) fn done(reply: Reply) -> Result<String, Failure> {
     match reply {
         Reply::Done { what } => Ok(what),
         Reply::Failed { why } => Err(Failure::new(Exit::Data, why)),
-        Reply::Status(_) => Err(Failure::new(Exit::Io, "the daemon's answer is not understood")),
+        Reply::Status(_) | Reply::ClientsReloaded(_) | Reply::LastUses { .. } => {
+            Err(Failure::new(Exit::Io, "the daemon's answer is not understood"))
+        }
     }
 }

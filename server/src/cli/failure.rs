@@ -176,6 +176,7 @@ impl From<NotEnrolled> for Failure {
             NotEnrolled::KeyTaken(_) => {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
+            NotEnrolled::Faults(faults) => faults.into(),
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
             NotEnrolled::File(error) => Self::of_clients(error.into()),
         }

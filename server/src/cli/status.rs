@@ -23,7 +23,12 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let paths = load_config(config)?.settings.paths;
     let status = match daemon::ask(config, &paths, Command::Status)? {
         Reply::Status(status) => status,
-        reply @ (Reply::Done { .. } | Reply::Failed { .. }) => return daemon::done(reply).map(drop),
+        reply @ (Reply::ClientsReloaded(_)
+        | Reply::LastUses { .. }
+        | Reply::Done { .. }
+        | Reply::Failed { .. }) => {
+            return daemon::done(reply).map(drop);
+        }
     };
     if arguments.json {
         let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;

@@ -14,7 +14,7 @@ pub struct NotBefore(pub UnixTime);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAfter(pub UnixTime);
 
-/// A moment, never a bare date.
+/// A moment, to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(pub UnixTime);
 
@@ -72,12 +72,6 @@ impl FromStr for Moment {
     }
 }
 
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show_time(self.0, f)
-    }
-}
-
 impl fmt::Display for NotBefore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, 0, f)
@@ -87,6 +81,15 @@ impl fmt::Display for NotBefore {
 impl fmt::Display for NotAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, NANOS_PER_DAY, f)
+    }
+}
+
+impl fmt::Display for Moment {
+    #[expect(clippy::arithmetic_side_effects, reason = "64-bit nanoseconds are far from the bounds of i128")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = i128::from(self.0.as_nanos()) / NANOS_PER_SECOND * NANOS_PER_SECOND;
+        show_day(seconds / NANOS_PER_DAY, f)?;
+        show_time(seconds % NANOS_PER_DAY, f)
     }
 }
 
@@ -113,14 +116,12 @@ fn show(time: UnixTime, of_date: i128, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if date >= 0 && date % NANOS_PER_DAY == 0 {
         return show_day(date / NANOS_PER_DAY, f);
     }
-    show_time(time, f)
+    show_day(nanos / NANOS_PER_DAY, f)?;
+    show_time(nanos % NANOS_PER_DAY, f)
 }
 
-/// The date and the time of day.
-fn show_time(time: UnixTime, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let nanos = i128::from(time.as_nanos());
-    show_day(nanos / NANOS_PER_DAY, f)?;
-    let within = nanos % NANOS_PER_DAY;
+/// A time of day, in UTC.
+fn show_time(within: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (hour, minute) = (within / NANOS_PER_HOUR, within % NANOS_PER_HOUR / NANOS_PER_MINUTE);
     let (second, rest) = (within % NANOS_PER_MINUTE / NANOS_PER_SECOND, within % NANOS_PER_SECOND);
     write!(f, "T{hour:02}:{minute:02}:{second:02}")?;
@@ -234,6 +235,16 @@ mod tests {
             assert_eq!(text.parse::<NotBefore>().unwrap().to_string(), text);
         }
         assert_eq!("1970-01-01T00:00:00Z".parse::<NotAfter>().unwrap().to_string(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn moments_are_shown_to_the_second() {
+        for (text, shown) in [
+            ("1970-01-01", "1970-01-01T00:00:00Z"),
+            ("2027-06-30T12:00:01.999999999Z", "2027-06-30T12:00:01Z"),
+        ] {
+            assert_eq!(Moment(text.parse::<NotBefore>().unwrap().0).to_string(), shown);
+        }
     }
 
     #[test]

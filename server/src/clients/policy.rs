@@ -25,6 +25,8 @@ const MAX_LIST: usize = 64;
 pub(super) struct Policy {
     /// The client.
     pub(super) client: Client,
+    /// What stands after its key.
+    pub(super) comment: Comment,
     /// The line that has its key, from 1.
     pub(super) key_line: usize,
 }
@@ -50,7 +52,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
         reader.fault(1, "no key", Some("key = \"knock-spa-client-v1 ...\", as `knock-spa enroll` prints it"));
     }
     is_ever_valid(&not_before, &not_after, reader);
-    let Given::Value(At { line: key_line, value: ClientLine { key, .. } }) = key else { return None };
+    let Given::Value(At { line: key_line, value: ClientLine { key, comment } }) = key else { return None };
     let services = services.into_value().unwrap_or_default();
     let client = Client {
         name: name.clone(),
@@ -63,7 +65,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
         not_after: not_after.into_value().map(|NotAfter(time)| time),
         rate: rate.into_value().map_or_else(Rate::default, |PerMinute(rate)| rate),
     };
-    Some(Policy { client, key_line })
+    Some(Policy { client, comment, key_line })
 }
 
 /// Never shows the text: it may be a secret key in the wrong file.
@@ -99,11 +101,9 @@ fn is_ever_valid(start: &Given<NotBefore>, end: &Given<NotAfter>, reader: &mut R
 
 /// A client's file, to be written. Every value is of an alphabet that needs no quoting.
 #[derive(Debug)]
-pub(super) struct Written<'a> {
-    /// The client.
-    pub(super) client: &'a Client,
-    /// What to write after its key.
-    pub(super) comment: &'a Comment,
+struct Written<'a> {
+    client: &'a Client,
+    comment: &'a Comment,
 }
 
 impl fmt::Display for Written<'_> {
@@ -119,6 +119,16 @@ impl fmt::Display for Written<'_> {
         not_after.iter().try_for_each(|time| writeln!(f, "not-after  = {}", NotAfter(*time)))?;
         writeln!(f, "rate       = \"{}\"", PerMinute(*rate))
     }
+}
+
+/// The text of a client's file, which is to be `file`.
+///
+/// # Errors
+/// What would be wrong with it.
+pub(super) fn write(file: &Path, client: &Client, comment: &Comment) -> Result<String, Faults> {
+    let text = Written { client, comment }.to_string();
+    // What is written is what is read, with its limits: one opinion of what a file may say.
+    parse(file, &client.name, &text).map(|_| text)
 }
 
 /// The longest span of whole seconds that is not longer, as a client's file can say it; at least a second.

@@ -81,7 +81,7 @@ fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
     }
 }
 
-fn paths(draft: PathsDraft) -> Paths {
+pub(super) fn paths(draft: PathsDraft) -> Paths {
     let default = Paths::default();
     Paths {
         key: draft.key.into_value().unwrap_or(default.key),

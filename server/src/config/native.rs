@@ -66,7 +66,7 @@ fn listen(mut table: Table<'_>, reader: &mut Reader) -> ListenDraft {
     ListenDraft { interfaces, spa_port, capture }
 }
 
-fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {
+pub(super) fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {
     let draft = PathsDraft {
         key: table.read("key", reader, path),
         clients: table.read("clients", reader, path),

@@ -2,12 +2,14 @@
 
 use std::io;
 
+use knock_spa_engine::admit::effect::Flows;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, GuardStatus, Reply};
 
 use super::one_time::OneTimeSequences;
 use super::wall::Wall;
 use super::{Keeper, LoadError, Plan, Source};
+use crate::control;
 use crate::io::process::Started;
 use crate::io::{clock, notify};
 use crate::knockd_log::Line;
@@ -19,11 +21,16 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// Does what the administrator asks for.
     pub(super) async fn answer(&mut self, command: &Command) -> Reply {
         let answer = match command {
+            Command::LastUses => return Reply::LastUses { uses: self.last_uses() },
             Command::Status => return Reply::Status(Box::new(self.status())),
-            Command::Close { door, address } => self.close(door, address.as_deref()),
+            Command::Close { door, address, cut } => self.close(door, address.as_deref(), *cut),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
             Command::KeyRemove => self.remove_previous_key().await,
+            Command::ReloadClients { cut } => match self.reload_clients_and_cut(cut.as_deref()) {
+                Ok(reloaded) => return Reply::ClientsReloaded(reloaded),
+                Err(why) => Err(why),
+            },
             Command::GuardConfirm => self.confirm_guard(),
             Command::GuardRemove => self.wall.as_mut().map_or_else(|| Err(NO_GUARD.into()), Wall::remove),
         };
@@ -38,7 +45,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         wall.confirm(&self.plan.settings, self.admit.elements(clock::now().boot))
     }
 
-    fn close(&mut self, door: &str, address: Option<&str>) -> Result<String, String> {
+    fn close(&mut self, door: &str, address: Option<&str>, cut: bool) -> Result<String, String> {
         let name = door.parse().map_err(|error| format!("{door}: {error}"))?;
         if self.admit.rules().door(name).is_none() {
             return Err(format!("no door is named {name}"));
@@ -47,12 +54,21 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Some(text) => Some(Address::new(text.parse().map_err(|_| format!("{text} is no address"))?)),
             None => None,
         };
-        let count = self.admit.handle_close(name, address, clock::now());
+        let flows = if cut { Flows::Cut } else { Flows::LiveOn };
+        drop(self.take_cut());
+        let count = self.admit.handle_close(name, address, flows, clock::now());
         self.settle();
-        Ok(format!("{name}: {count} {} closed", if count == 1 { "opening" } else { "openings" }))
+        let closed = format!("{name}: {count} {} closed", if count == 1 { "opening" } else { "openings" });
+        if !cut {
+            return Ok(closed);
+        }
+        let cut = self.take_cut();
+        let told = format!("{closed}; {}", control::words_for_cut(&cut));
+        if cut.faults.is_empty() { Ok(told) } else { Err(told) }
     }
 
-    /// Reads everything again; where anything is wrong, nothing changes.
+    /// Reads everything again; where anything is wrong, the old configuration stays, but clients' files count each by
+    /// itself all the same.
     pub(super) async fn reload(&mut self) -> Result<String, LoadError> {
         notify::reloading();
         if let Source::Knockd(as_knockd) = &self.source {
@@ -83,6 +99,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Err(error) => {
                 self.log.reopen(&self.plan.settings.log);
                 self.tell_not_reloaded(&error);
+                if let Err(error) = self.reload_clients() {
+                    tracing::error!(event = "clients-not-reloaded", "who was enrolled still is:\n{error}");
+                }
                 Err(error)
             }
         };

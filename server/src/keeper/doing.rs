@@ -50,6 +50,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.build_wall();
                 }
             }
+            Effect::Cut(elements) => self.cut(&elements),
             Effect::Run(job) => self.jobs.push(job),
             Effect::StrikeOut(ticket, knocked) => {
                 let struck = self.one_time.strike_out(knocked, &mut self.plan.settings);

@@ -106,6 +106,17 @@ impl Plan {
         self.settings.listen.spa_port.is_some()
     }
 
+    /// Who is enrolled.
+    #[must_use]
+    pub(super) fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// Enrols these, and nobody else.
+    pub(super) fn set_clients(&mut self, clients: Vec<Client>) {
+        self.clients = clients;
+    }
+
     /// Leaves knocks as the only way in.
     pub(super) fn refuse_packets(&mut self) {
         self.settings.listen.spa_port = None;

@@ -5,8 +5,8 @@ use std::io;
 use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_engine::rules::{Action, Door};
 use knock_spa_proto::control::{
-    Counters, DoorStatus, FailingCloses, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus,
-    RunStatus, Status,
+    Counters, DoorStatus, FailingCloses, GuardStatus, Health, KnockdDoorStatus, LastUse, OpeningStatus,
+    RefusalStatus, RunStatus, Status,
 };
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::UnixTime;
@@ -39,6 +39,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             server_keys: self.key_statuses(),
             unusable_previous_key: self.unusable_previous_key(),
         }
+    }
+
+    pub(super) fn last_uses(&self) -> Vec<LastUse> {
+        let uses = self.admit.last_uses();
+        uses.map(|(key, at)| LastUse { fingerprint: key.fingerprint().to_string(), at: seconds(at) })
+            .collect()
     }
 
     fn openings(&self) -> impl Iterator<Item = OpeningStatus> {

@@ -1,6 +1,6 @@
 //! The guard, seen from the keeper: whether it should stand, and that it does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,14 @@ const CALM: Duration = Duration::from_secs(10);
 /// The wait between rebuilds while somebody removes the table over and over.
 const CONTESTED_WAIT: Duration = Duration::from_secs(1);
 
+/// For how long nothing established counts after a cut: as long as connection tracking remembers an idle flow by
+/// default, and longer than either end holds on to one that is dead.
+const CUT_FOR: Duration = Duration::from_secs(432_000);
+
 pub(super) struct Wall {
     state: PathBuf,
+    /// Whose flows were cut, and until when that is remembered.
+    cut: BTreeMap<Element, BootTime>,
     /// Present from the first time that it had to stand.
     standing: Option<Standing>,
     status: GuardStatus,
@@ -63,6 +69,7 @@ impl Wall {
     pub(super) fn new(state: &Path) -> Self {
         Self {
             state: state.to_owned(),
+            cut: BTreeMap::new(),
             standing: None,
             status: GuardStatus::NotNeeded,
             rebuilt: 0,
@@ -108,7 +115,9 @@ impl Wall {
 
     fn install(&mut self, settings: &Settings, open: Vec<Opened>) -> Result<(), NftError> {
         if self.standing.is_none() {
-            self.standing = Some(Standing::new()?);
+            let mut standing = Standing::new()?;
+            self.remember_cut(&mut standing.guard, &open);
+            self.standing = Some(standing);
         }
         let Some(standing) = &mut self.standing else { return Ok(()) };
         let doors = guarded(settings);
@@ -117,7 +126,61 @@ impl Wall {
             Vec::new()
         });
         let trusted = settings.guard.trusted.clone();
-        standing.guard.install(&Ruleset { doors, doors_until: None, trusted, open, kept })
+        let now = clock::now().boot;
+        let left = |(element, until): (&Element, &BootTime)| (*element, until.saturating_since(now));
+        let cut = self.cut.iter().map(left).filter(|(_, left)| !left.is_zero()).collect();
+        standing.guard.install(&Ruleset { doors, doors_until: None, trusted, open, cut, kept })
+    }
+
+    /// What a daemon before this one has cut stays so: the kernel has kept it.
+    fn remember_cut(&mut self, guard: &mut Guard, open: &[Opened]) {
+        let now = clock::now().boot;
+        match guard.cut_off() {
+            Ok(cut) => {
+                let until = |left| now.saturating_add(left);
+                self.cut.extend(cut.into_iter().map(|(element, left)| (element, until(left))));
+            }
+            Err(error) => {
+                tracing::error!(event = "cuts-unknown", %error, "what was cut before may live again");
+            }
+        }
+        open.iter().for_each(|(element, _)| {
+            self.cut.remove(element);
+        });
+    }
+
+    /// Has nothing established count for these elements, until they are opened again.
+    pub(super) fn cut(&mut self, elements: &[Element]) -> Result<(), NftError> {
+        let now = clock::now().boot;
+        self.cut.retain(|_, until| *until > now);
+        self.cut.extend(elements.iter().map(|element| (*element, now.saturating_add(CUT_FOR))));
+        self.forget_oldest_cuts();
+        let Some(standing) = &mut self.standing else { return Ok(()) };
+        let cut: Vec<_> = elements.iter().map(|element| (*element, CUT_FOR)).collect();
+        standing.guard.cut(&cut)
+    }
+
+    /// No more than the guard's sets hold is remembered.
+    fn forget_oldest_cuts(&mut self) {
+        let excess = self.cut.len().saturating_sub(usize::try_from(nft::ELEMENTS_MAX).unwrap_or(usize::MAX));
+        let mut by_end: Vec<_> = self.cut.iter().map(|(element, until)| (*until, *element)).collect();
+        by_end.sort_unstable();
+        for (_, element) in by_end.into_iter().take(excess) {
+            self.cut.remove(&element);
+        }
+    }
+
+    /// What is established counts again for what is opened.
+    fn uncut(&mut self, elements: &[Opened]) {
+        let again = elements.iter().map(|(element, _)| *element);
+        let again: Vec<_> = again.filter(|element| self.cut.remove(element).is_some()).collect();
+        if again.is_empty() {
+            return;
+        }
+        let done = self.standing.as_mut().map_or(Ok(()), |standing| standing.guard.uncut(&again));
+        if let Err(error) = done {
+            tracing::error!(event = "guard-failed", %error, "sessions may end with their openings");
+        }
     }
 
     /// Our own table does not stay behind where no door needs it any more.
@@ -161,7 +224,9 @@ impl Wall {
 
     /// Sets these elements; false where only building the guard anew can help.
     pub(super) fn open(&mut self, elements: &[Opened]) -> bool {
-        self.change(|guard| guard.open(elements))
+        let opened = self.change(|guard| guard.open(elements));
+        self.uncut(elements);
+        opened
     }
 
     /// Removes these elements; false where only building the guard anew can help.

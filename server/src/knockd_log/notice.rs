@@ -1,6 +1,7 @@
 //! What knockd has no words for: packets, and commands that must run again.
 
 use knock_spa_engine::admit::effect::{Ended, Event, Next};
+use knock_spa_engine::rules::Lease;
 use knock_spa_proto::address::NtopText;
 
 use crate::audit::{words_for_cause, words_for_end, words_for_lease};
@@ -17,6 +18,10 @@ pub fn notice(event: &Event) -> Option<String> {
         }
         Event::Closed { door, address, cause, by: _ } => {
             Some(format!("{}: {door}: closed ({})", NtopText(*address), words_for_cause(*cause)))
+        }
+        Event::Shortened { door, address, by, left } => {
+            let left = words_for_lease(Lease::For(*left));
+            Some(format!("{}: {door}: shortened for {by} to {left}", NtopText(*address)))
         }
         Event::CommandFailed { door, ended, next } => Some(failed(&door.to_string(), *ended, *next)),
         Event::StopFailed { door, ended, next } => Some(failed(door, *ended, *next)),
@@ -42,7 +47,6 @@ mod tests {
     use core::time::Duration;
 
     use knock_spa_engine::admit::effect::Cause;
-    use knock_spa_engine::rules::Lease;
 
     use super::*;
 
@@ -64,6 +68,10 @@ mod tests {
             (
                 Event::Closed { door, address, by: "alice".into(), cause: Cause::Expired },
                 "192.0.2.2: ssh: closed (expired)",
+            ),
+            (
+                Event::Shortened { door, address, by: "alice".into(), left: Duration::from_secs(7) },
+                "192.0.2.2: ssh: shortened for alice to 7s",
             ),
             (
                 Event::CommandFailed { door, ended: Ended::Status(3), next: Next::StopLater },

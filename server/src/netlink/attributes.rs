@@ -55,6 +55,12 @@ impl Attributes {
         self.bytes(kind | NLA_F_NESTED, &inner.0)
     }
 
+    /// Also one that holds these attributes, as the kernel told them.
+    #[must_use]
+    pub(crate) fn nested_bytes(self, kind: u16, inner: &[u8]) -> Self {
+        self.bytes(kind | NLA_F_NESTED, inner)
+    }
+
     /// As they are sent.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -122,6 +122,13 @@ pub struct Refused {
     pub(crate) said: String,
 }
 
+impl Refused {
+    /// Whether there is no such thing.
+    pub(crate) fn is_absent(&self) -> bool {
+        io::Error::from_raw_os_error(self.code).kind() == io::ErrorKind::NotFound
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.said.is_empty() {

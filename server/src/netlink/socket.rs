@@ -39,6 +39,20 @@ impl From<io::Error> for Fault {
     }
 }
 
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(refused) => {
+                let kind = Self::from_raw_os_error(refused.code).kind();
+                Self::new(kind, refused.to_string())
+            }
+            Fault::Io(error) => error,
+            Fault::NoAnswer => Self::other("the kernel gave no answer"),
+            Fault::Changed => Self::other("the list changed while it was told"),
+        }
+    }
+}
+
 impl Socket {
     /// A socket of the netlink protocol with this number that hears of the multicast `groups`.
     pub(crate) fn connect(protocol: isize, groups: &[u32]) -> io::Result<Self> {

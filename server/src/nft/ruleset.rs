@@ -26,6 +26,8 @@ pub struct Ruleset {
     pub trusted: Vec<Trusted>,
     /// Who may pass, and for how much longer; `None` is for ever. At most [`super::ELEMENTS_MAX`] a family.
     pub open: Vec<(Element, Option<Duration>)>,
+    /// For whom nothing established counts, and for how much longer: at most [`super::ELEMENTS_MAX`] a family.
+    pub cut: Vec<(Element, Duration)>,
     /// Sessions to spare: at most [`super::ELEMENTS_MAX`] a family.
     pub kept: Vec<Kept>,
 }
@@ -36,6 +38,7 @@ impl Ruleset {
         is_within(self.doors.len(), DOORS_MAX)
             && is_within(self.trusted.len(), TRUSTED_MAX)
             && families_fit(self.open.iter().map(|(element, _)| element.address))
+            && families_fit(self.cut.iter().map(|(element, _)| element.address))
             && families_fit(self.kept.iter().map(|kept| kept.client))
     }
 }

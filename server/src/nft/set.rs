@@ -33,6 +33,10 @@ pub(super) enum Set {
     Open4,
     /// Who may pass, over IPv6.
     Open6,
+    /// Whose flows were cut, over IPv4: what is established counts for nothing.
+    Cut4,
+    /// Whose flows were cut, over IPv6.
+    Cut6,
     /// Sessions older than the guard, over IPv4.
     Kept4,
     /// Sessions older than the guard, over IPv6.
@@ -42,14 +46,24 @@ pub(super) enum Set {
 }
 
 impl Set {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Doors, Self::Open4, Self::Open6, Self::Kept4, Self::Kept6, Self::Elsewhere];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Doors,
+        Self::Open4,
+        Self::Open6,
+        Self::Cut4,
+        Self::Cut6,
+        Self::Kept4,
+        Self::Kept6,
+        Self::Elsewhere,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Doors => "doors",
             Self::Open4 => "open4",
             Self::Open6 => "open6",
+            Self::Cut4 => "cut4",
+            Self::Cut6 => "cut6",
             Self::Kept4 => "kept4",
             Self::Kept6 => "kept6",
             Self::Elsewhere => "elsewhere",
@@ -60,8 +74,8 @@ impl Set {
     const fn fields(self) -> &'static [KeyField] {
         match self {
             Self::Doors => &[KeyField::Protocol, KeyField::Port],
-            Self::Open4 => &[KeyField::Ipv4, KeyField::Protocol, KeyField::Port],
-            Self::Open6 => &[KeyField::Ipv6, KeyField::Protocol, KeyField::Port],
+            Self::Open4 | Self::Cut4 => &[KeyField::Ipv4, KeyField::Protocol, KeyField::Port],
+            Self::Open6 | Self::Cut6 => &[KeyField::Ipv6, KeyField::Protocol, KeyField::Port],
             Self::Kept4 => &[KeyField::Ipv4, KeyField::Port, KeyField::Port],
             Self::Kept6 => &[KeyField::Ipv6, KeyField::Port, KeyField::Port],
             Self::Elsewhere => &[KeyField::AddressType],
@@ -71,7 +85,9 @@ impl Set {
     const fn flags(self) -> u32 {
         match self {
             Self::Elsewhere => NFT_SET_CONSTANT,
-            Self::Doors | Self::Open4 | Self::Open6 | Self::Kept4 | Self::Kept6 => NFT_SET_TIMEOUT,
+            Self::Doors | Self::Open4 | Self::Open6 | Self::Cut4 | Self::Cut6 | Self::Kept4 | Self::Kept6 => {
+                NFT_SET_TIMEOUT
+            }
         }
     }
 
@@ -79,7 +95,7 @@ impl Set {
         match self {
             Self::Doors => DOORS_MAX,
             Self::Elsewhere => 2,
-            Self::Open4 | Self::Open6 | Self::Kept4 | Self::Kept6 => ELEMENTS_MAX,
+            Self::Open4 | Self::Open6 | Self::Cut4 | Self::Cut6 | Self::Kept4 | Self::Kept6 => ELEMENTS_MAX,
         }
     }
 
@@ -151,6 +167,12 @@ impl Entry {
     pub(super) fn open(element: Element, timeout: Option<Duration>) -> Self {
         let set = if element.address.ip().is_ipv4() { Set::Open4 } else { Set::Open6 };
         Self { set, key: [address_key(element.address), port_key(element.port)].concat(), timeout }
+    }
+
+    /// An element whose flows were cut.
+    pub(super) fn cut(element: Element, timeout: Duration) -> Self {
+        let open = Self::open(element, Some(timeout));
+        Self { set: if open.set == Set::Open4 { Set::Cut4 } else { Set::Cut6 }, ..open }
     }
 
     /// A session older than the guard.

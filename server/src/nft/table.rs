@@ -3,6 +3,7 @@
 //! ``text
 //! set doors     { typeof meta l4proto . th dport; flags timeout; }
 //! set open4     { typeof ip saddr . meta l4proto . th dport; flags timeout; }         # open6 likewise
+//! set cut4      { typeof ip saddr . meta l4proto . th dport; flags timeout; }         # cut6 likewise
 //! set kept4     { typeof ip saddr . tcp sport . tcp dport; flags timeout; }           # kept6 likewise
 //! set elsewhere { typeof fib daddr type; flags constant; elements = { unicast, unreachable } }
 //! chain gate {
@@ -10,12 +11,16 @@
 //!     meta l4proto . th dport @doors goto door
 //! }
 //! chain door {
+//!     ip saddr . meta l4proto . th dport @cut4 goto shut                              # cut6 likewise
 //!     ct state established accept
+//!     tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @kept4 accept             # kept6 likewise
+//!     goto shut
+//! }
+//! chain shut {
 //!     iif lo accept
 //!     ip saddr 192.0.2.0/24 accept                                                    # each trusted
 //!     fib daddr type @elsewhere fib daddr . iif type @elsewhere accept
 //!     ip saddr . meta l4proto . th dport @open4 accept                                # open6 likewise
-//!     tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @kept4 accept             # kept6 likewise
 //!     counter drop
 //! }
 //! ``
@@ -27,6 +32,8 @@
 //! - What is forwarded or bridged to other machines is not ours to shut. Such a destination is unicast
 //!   wherever one looks from, or, for a bridge without addresses of its own, unreachable over IPv6; the
 //!   second look is for interfaces that belong to a VRF, whose addresses are local only from there.
+//! - For whom flows were cut, what is established counts for nothing: the server's end still speaks, and
+//!   connection tracking takes that for the beginning of a flow, and the answers to it for established.
 //! - A session older than the guard may be unknown to connection tracking, which then takes a segment that
 //!   its client sends for the first of a new one.
 
@@ -49,7 +56,9 @@ use crate::netlink::{Attributes, NLM_F_CREATE};
 /// The chain that the kernel calls for every packet.
 const GATE: &str = "gate";
 /// The chain for packets to guarded ports.
-pub(super) const DOOR: &str = "door";
+const DOOR: &str = "door";
+/// The chain for those of them that belong to nothing established.
+pub(super) const SHUT: &str = "shut";
 /// After connection tracking (-200), before destination NAT (-100, -150 and -180 have been seen).
 const GATE_PRIORITY: i32 = -199;
 /// For how long a session older than the guard may be idle: what connection tracking grants an established
@@ -72,6 +81,7 @@ pub(super) fn replace(ruleset: &Ruleset) -> Vec<Batch> {
     batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, table());
     batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, gate());
     batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain(DOOR));
+    batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain(SHUT));
     for (set, id) in Set::ALL.into_iter().zip(1..) {
         batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, set.attributes(id));
     }
@@ -124,24 +134,28 @@ fn entries(ruleset: &Ruleset) -> Vec<Entry> {
     let doors = ruleset.doors.iter().map(|port| Entry::door(*port, ruleset.doors_until));
     let open = ruleset.open.iter().map(|(element, timeout)| Entry::open(*element, *timeout));
     let kept = ruleset.kept.iter().map(|kept| Entry::kept(*kept, KEPT_FOR));
-    elsewhere.into_iter().chain(doors).chain(open).chain(kept).collect()
+    let cut = ruleset.cut.iter().map(|(element, left)| Entry::cut(*element, *left));
+    elsewhere.into_iter().chain(doors).chain(open).chain(cut).chain(kept).collect()
 }
 
 /// The rules of both chains, in order.
 fn rules(trusted: &[Trusted]) -> Vec<Rule> {
     let mut rules = vec![
         Rule::of(GATE).load_port(R0).if_in(Set::Doors, R0).goto(DOOR),
+        Rule::of(DOOR).load_ipv4_source().load_port(R1).if_in(Set::Cut4, R0).goto(SHUT),
+        Rule::of(DOOR).load_ipv6_source().load_port(R4).if_in(Set::Cut6, R0).goto(SHUT),
         established(),
-        Rule::of(DOOR).load_meta(NFT_META_IIF, R0).if_equal(R0, &LOOPBACK_IFINDEX.to_ne_bytes()).accept(),
+        not_syn().load_ipv4_source().load_both_ports(R1, R2).if_in(Set::Kept4, R0).accept(),
+        not_syn().load_ipv6_source().load_both_ports(R4, R5).if_in(Set::Kept6, R0).accept(),
+        Rule::of(DOOR).goto(SHUT),
+        Rule::of(SHUT).load_meta(NFT_META_IIF, R0).if_equal(R0, &LOOPBACK_IFINDEX.to_ne_bytes()).accept(),
     ];
     rules.extend(trusted.iter().map(|trusted| trust(*trusted)));
     rules.extend([
         to_others(),
-        Rule::of(DOOR).load_ipv4_source().load_port(R1).if_in(Set::Open4, R0).accept(),
-        Rule::of(DOOR).load_ipv6_source().load_port(R4).if_in(Set::Open6, R0).accept(),
-        not_syn().load_ipv4_source().load_both_ports(R1, R2).if_in(Set::Kept4, R0).accept(),
-        not_syn().load_ipv6_source().load_both_ports(R4, R5).if_in(Set::Kept6, R0).accept(),
-        Rule::of(DOOR).count().drop(),
+        Rule::of(SHUT).load_ipv4_source().load_port(R1).if_in(Set::Open4, R0).accept(),
+        Rule::of(SHUT).load_ipv6_source().load_port(R4).if_in(Set::Open6, R0).accept(),
+        Rule::of(SHUT).count().drop(),
     ]);
     rules
 }
@@ -180,14 +194,14 @@ fn established() -> Rule {
 fn trust(trusted: Trusted) -> Rule {
     match trusted {
         Trusted::Interface(name) => {
-            Rule::of(DOOR).load_meta(NFT_META_IIFNAME, R0).if_equal(R0, &name.to_field()).accept()
+            Rule::of(SHUT).load_meta(NFT_META_IIFNAME, R0).if_equal(R0, &name.to_field()).accept()
         }
         Trusted::Network(network) => trust_network(network),
     }
 }
 
 fn trust_network(network: Cidr) -> Rule {
-    let rule = Rule::of(DOOR);
+    let rule = Rule::of(SHUT);
     let (rule, first) = match network.first().ip() {
         IpAddr::V4(v4) => (rule.load_ipv4_source(), v4.octets().to_vec()),
         IpAddr::V6(v6) => (rule.load_ipv6_source(), v6.octets().to_vec()),
@@ -203,7 +217,7 @@ fn mask(bits: u8, bytes: usize) -> Vec<u8> {
 
 /// Accepts what is for other machines.
 fn to_others() -> Rule {
-    Rule::of(DOOR)
+    Rule::of(SHUT)
         .load_destination_type(NFTA_FIB_F_DADDR, R0)
         .if_in(Set::Elsewhere, R0)
         .load_destination_type(NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, R0)

@@ -1,12 +1,14 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
 mod commands;
+mod cutting;
 mod explaining;
 mod knockd_doors;
 mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod policy;
 mod refusals;
 mod reload;
 mod replay;

@@ -129,6 +129,46 @@ fn a_removed_client_is_out_at_once() {
 }
 
 #[test]
+fn no_broken_file_of_somebody_else_holds_up_a_removal() {
+    let world = World::new();
+    let _service = Echo::tcp(&world.server, 22);
+    let (mut server, alice) = enrolled(&world, DEFAULT);
+    let bob = Laptop::new(&world.stranger, &world.server);
+    server.enrol(&bob, "bob", &["--door", "ssh"]);
+    alice.run("open ssh gw --for 1h").ended_with(0);
+    bob.run("open ssh gw --for 1h").ended_with(0);
+    let file = server.path("state/clients.d/bob.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    server.write("state/clients.d/bob.toml", "key = 'rubbish'\n", 0o600);
+    server.write("state/clients.d/carol.toml", "rate = 1\n", 0o600);
+
+    let run = server.command(&["client", "remove", "alice"]).ended_with(0);
+    run.said("removed client alice").said("bob.toml:1").said("carol.toml:1");
+    for ip in world.server.addresses() {
+        assert_silent(&world.laptop, ip, 22);
+        assert_open(&world.stranger, ip, 22);
+    }
+    // Who stays is who was, until the file is whole again; also where everything is read.
+    assert_eq!(server.status().clients, 1);
+    server.command(&["reload"]).ended_with(65).said("bob.toml:1");
+    bob.run("open ssh gw --for 1h").ended_with(0);
+    std::fs::remove_file(server.path("state/clients.d/carol.toml")).unwrap();
+
+    // Nor does a broken configuration: a file that is removed by hand is a removal too.
+    server.write("state/clients.d/bob.toml", &text, 0o600);
+    server.command(&["reload"]).ended_with(0);
+    server.configure("[door.ssh]\nports = ['tcp/0']\n");
+    std::fs::remove_file(&file).unwrap();
+    server.signal(Signal::HUP);
+    server.await_log("reload-failed");
+    for ip in world.server.addresses() {
+        assert_silent(&world.stranger, ip, 22);
+    }
+    server.configure(DEFAULT);
+    assert_eq!((server.status().clients, server.openings()), (0, vec![]));
+}
+
+#[test]
 fn clients_are_enrolled_with_and_without_a_daemon() {
     let world = World::new();
     let _service = Echo::tcp(&world.server, 22);

@@ -233,6 +233,7 @@ fn the_largest_ruleset_can_be_installed_and_used() {
         doors_until: Some(LONG),
         trusted: (0..TRUSTED_MAX).map(network).collect(),
         open: addresses.iter().map(|ip| (element(*ip, "tcp/22"), Some(LONG))).collect(),
+        cut: addresses.iter().map(|ip| (element(*ip, "tcp/22"), LONG)).collect(),
         kept: addresses.iter().map(kept).collect(),
     };
     guard.install(&largest).unwrap();
@@ -241,6 +242,9 @@ fn the_largest_ruleset_can_be_installed_and_used() {
 
     let beyond = element("12.0.0.1".parse().unwrap(), "tcp/22");
     let refusal = guard.open(&[(beyond, Some(LONG))]);
+    assert!(matches!(refusal, Err(NftError::Full(_))), "{refusal:?}");
+    assert_eq!(guard.cut_off().unwrap().len(), largest.cut.len());
+    let refusal = guard.cut(&[(beyond, LONG)]);
     assert!(matches!(refusal, Err(NftError::Full(_))), "{refusal:?}");
     let elements: Vec<Element> = largest.open.iter().map(|(element, _)| *element).collect();
     guard.close(&elements).unwrap();
@@ -260,6 +264,10 @@ fn a_ruleset_beyond_the_bounds_changes_nothing() {
         Ruleset { trusted: vec!["iif wg0".parse().unwrap(); TRUSTED_MAX as usize + 1], ..Ruleset::default() },
         Ruleset {
             open: addresses.iter().map(|ip| (element(*ip, "tcp/22"), None)).collect(),
+            ..Ruleset::default()
+        },
+        Ruleset {
+            cut: addresses.iter().map(|ip| (element(*ip, "tcp/22"), LONG)).collect(),
             ..Ruleset::default()
         },
         Ruleset { kept: addresses.iter().map(kept).collect(), ..Ruleset::default() },

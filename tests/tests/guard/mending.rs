@@ -60,6 +60,7 @@ fn every_kind_of_damage_is_noticed() {
         "nft delete table inet knock_spa",
         "nft flush table inet knock_spa",
         "nft flush chain inet knock_spa door",
+        "nft flush chain inet knock_spa shut",
         "nft flush chain inet knock_spa gate; nft delete chain inet knock_spa gate",
         "nft 'add table inet knock_spa { flags dormant ; }'",
         "saved=$(nft list ruleset); nft flush ruleset; echo \"$saved\" | nft -f -",

@@ -90,17 +90,18 @@ impl<'a> Circumstances<'a> {
         if asked.sender() && !addresses.contains(&self.observed) {
             addresses.push(self.observed);
         }
-        let allowed = |address: &Address| {
-            let nets = client.from.as_deref();
-            self.is_stranger(*address)
-                && nets.is_none_or(|nets| nets.iter().any(|net| net.contains(*address)))
-        };
+        let allowed = |address: &Address| self.is_stranger(*address) && may_be_at(client, *address);
         if mode_allows && addresses.iter().all(allowed) { Ok(addresses) } else { Err(Unauthorised) }
     }
 }
 
+/// Whether the client may open anything for this address.
+pub(super) fn may_be_at(client: &Client, address: Address) -> bool {
+    client.from.as_deref().is_none_or(|nets| nets.iter().any(|net| net.contains(address)))
+}
+
 /// Whether the client's rights cover all these ports of the door; a door without ports only by its name.
-fn may_open(client: &Client, door: &Door, ports: &[ServicePort]) -> bool {
+pub(super) fn may_open(client: &Client, door: &Door, ports: &[ServicePort]) -> bool {
     let by_name = || client.rights.contains(&Right::Door(door.name));
     let covered = |port: &ServicePort| client.rights.iter().any(|right| right.covers(door, *port));
     if ports.is_empty() { by_name() } else { ports.iter().all(covered) }
@@ -109,8 +110,12 @@ fn may_open(client: &Client, door: &Door, ports: &[ServicePort]) -> bool {
 /// How long `door` opens for `client`, who asked for `wish`: never more than either of them allows, and never
 /// past the client's own end.
 pub(super) fn lease(door: &Door, client: &Client, wish: Option<Duration>, now: UnixTime) -> Lease {
+    wish.map_or(door.open_for, Lease::For).min(longest(door, client, now))
+}
+
+/// The most that `client` may have of `door` from now on.
+pub(super) fn longest(door: &Door, client: &Client, now: UnixTime) -> Lease {
     let limits =
         [client.max_open.map(Lease::For), client.not_after.map(|end| Lease::For(end.saturating_since(now)))];
-    let granted = wish.map_or(door.open_for, Lease::For).min(door.max_open);
-    limits.into_iter().flatten().fold(granted, Lease::min)
+    limits.into_iter().flatten().fold(door.max_open, Lease::min)
 }

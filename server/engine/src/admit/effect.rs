@@ -42,6 +42,8 @@ pub enum Effect {
     Open(Vec<(Element, Option<Duration>)>),
     /// Remove these elements of the guard, where they still are.
     Close(Vec<Element>),
+    /// End the flows from these addresses to these ports: nobody has them open any more.
+    Cut(Vec<Element>),
     /// Run a command, then say how it ended with [`Outcome::Ran`].
     Run(Job),
     /// Strike the sequence out, durably, by which this door was knocked, then say so with [`Outcome::StruckOut`].
@@ -102,6 +104,15 @@ pub enum Ended {
     NotStarted,
 }
 
+/// What becomes of connections that came in through an opening, once it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flows {
+    /// They live on.
+    LiveOn,
+    /// They end with it, unless somebody else has the same port open for the same address.
+    Cut,
+}
+
 /// Why an opening ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -111,7 +122,7 @@ pub enum Cause {
     ByClient,
     /// The administrator asked for it.
     ByAdministrator,
-    /// Its door or its client is no more.
+    /// The rules do not allow it any more.
     ByReload,
     /// The keeper stops.
     ByStop,
@@ -147,6 +158,17 @@ pub enum Event {
         by: String,
         /// Why.
         cause: Cause,
+    },
+    /// An opening ends earlier than it was to: the rules allow it no longer.
+    Shortened {
+        /// The door.
+        door: ServiceName,
+        /// For whom it is open.
+        address: Address,
+        /// Who had opened it.
+        by: String,
+        /// For how long from now.
+        left: Duration,
     },
     /// A packet was refused; not every one is told.
     Refused {

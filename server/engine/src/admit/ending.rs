@@ -12,9 +12,10 @@ use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::request::Close;
 use knock_spa_proto::time::{Now, UnixTime};
 
-use super::effect::{Cause, Effect, Event};
+use super::effect::{Cause, Effect, Event, Flows};
 use super::holds::HoldKey;
 use super::opening::{Means, Opening, OpeningId, Origin};
+use super::openings::Need;
 use super::record::{Change, Record};
 use super::{Admit, Awaited, Claim, Closing};
 use crate::client::Client;
@@ -46,18 +47,25 @@ impl Admit {
             own && here && meant
         });
         self.accepted = self.accepted.saturating_add(1);
-        self.end(Some((client.key, claim.statement.stamp())), ids, Cause::ByClient, now);
+        self.end(Some((client.key, claim.statement.stamp())), ids, Cause::ByClient, Flows::LiveOn, now);
         Ok(())
     }
 
-    /// Ends what the administrator names: a door for one address, or for all; says how many openings that were.
-    pub fn handle_close(&mut self, door: ServiceName, address: Option<Address>, now: Now) -> usize {
+    /// Ends what the administrator names: a door for one address, or for all, with or without the flows; says how many
+    /// openings that were.
+    pub fn handle_close(
+        &mut self,
+        door: ServiceName,
+        address: Option<Address>,
+        flows: Flows,
+        now: Now,
+    ) -> usize {
         let fits = |opening: &Opening| {
             opening.door == door && address.is_none_or(|address| address == opening.address)
         };
         let ids = self.openings.matching(fits);
         let count = ids.len();
-        self.end(None, ids, Cause::ByAdministrator, now);
+        self.end(None, ids, Cause::ByAdministrator, flows, now);
         count
     }
 
@@ -67,14 +75,25 @@ impl Admit {
         mark: Option<(ClientKey, UnixTime)>,
         ids: Vec<OpeningId>,
         cause: Cause,
+        flows: Flows,
         now: Now,
     ) {
         let closed: Vec<_> = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
         if mark.is_some() || !closed.is_empty() {
             self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
         }
-        let elements: BTreeSet<_> = ids.into_iter().flat_map(|id| self.end_one(id, cause)).collect();
-        self.set_elements(elements, now.boot);
+        let elements: BTreeSet<_> = ids.into_iter().flat_map(|id| self.end_one(id, cause, flows)).collect();
+        self.set_elements(elements.iter().copied(), now.boot);
+        self.cut(elements, flows);
+    }
+
+    /// Ends the flows to elements that are shut, unless somebody else has them open.
+    fn cut(&mut self, elements: impl IntoIterator<Item = Element>, flows: Flows) {
+        let elements = elements.into_iter().filter(|element| self.openings.need(*element) == Need::None);
+        let elements: Vec<_> = elements.collect();
+        if flows == Flows::Cut && !elements.is_empty() {
+            self.effects.push_back(Effect::Cut(elements));
+        }
     }
 
     fn is_guard(&self, id: OpeningId) -> bool {
@@ -82,7 +101,7 @@ impl Admit {
     }
 
     /// Ends an opening; gives the elements of the guard whose end is to be set anew, once all that ends has ended.
-    pub(super) fn end_one(&mut self, id: OpeningId, cause: Cause) -> Vec<Element> {
+    pub(super) fn end_one(&mut self, id: OpeningId, cause: Cause, flows: Flows) -> Vec<Element> {
         let Some(opening) = self.openings.remove(id) else { return Vec::new() };
         self.effects.push_back(Effect::Say(Event::Closed {
             door: opening.door,
@@ -98,7 +117,7 @@ impl Admit {
             (Means::Commands { .. }, Cause::Unrecorded) => self.effects.push_back(Effect::Note(closed)),
             (Means::Guard, _) => {}
             (Means::Commands { .. }, _) => {
-                self.record(Record::Closing(id), Awaited::Closing(opening));
+                self.record(Record::Closing(id), Awaited::Closing(opening, flows));
                 return Vec::new();
             }
         }
@@ -106,13 +125,13 @@ impl Admit {
     }
 
     /// The closing is on record: the commands that nobody else needs are stopped.
-    pub(super) fn release(&mut self, opening: Opening) {
+    pub(super) fn release(&mut self, opening: Opening, flows: Flows) {
         let Means::Commands { commands, .. } = &opening.means else { return };
         let released: Vec<_> =
             commands.iter().map(|command| self.holds.release(&opening, command.port)).collect();
         let waits_for = released.iter().filter_map(|(waits_for, _)| *waits_for).collect();
         let id = opening.id;
-        self.closing.insert(id, Closing { opening, waits_for });
+        self.closing.insert(id, Closing { opening, flows, waits_for });
         for step in released.into_iter().filter_map(|(_, step)| step) {
             self.push_step(step);
         }
@@ -132,7 +151,10 @@ impl Admit {
     /// Records an opening as closed that waits for nothing any more.
     fn settle(&mut self, id: OpeningId) {
         if self.closing.get(&id).is_some_and(|closing| closing.waits_for.is_empty()) {
-            self.closing.remove(&id);
+            // Before its stop command has run, a firewall would take the next packet for the first of a flow.
+            if let Some(Closing { opening, flows, .. }) = self.closing.remove(&id) {
+                self.cut(opening.elements(), flows);
+            }
             let closed = Change { closed: [id].into(), ..Change::default() };
             self.effects.push_back(Effect::Note(Record::Change(closed)));
         }

@@ -85,6 +85,16 @@ impl Term {
         };
         Self { lease, until }
     }
+
+    /// The same term, but over at the end of `limit` from now where it lasts longer.
+    #[must_use]
+    pub(super) fn within(self, limit: Duration, now: Now) -> Self {
+        let end = Deadline::after(limit, now);
+        match self.until {
+            Some(until) if until.boot <= end.boot => self,
+            Some(_) | None => Self { lease: self.lease.min(Lease::For(limit)), until: Some(end) },
+        }
+    }
 }
 
 /// What an opening moves.

@@ -102,6 +102,16 @@ impl Openings {
         true
     }
 
+    /// Changes for how long an opening lasts, and for how long it is in force.
+    pub(super) fn change_term(&mut self, id: OpeningId, change: impl Fn(Term) -> Term) {
+        if let Some(opening) = self.get(id).cloned() {
+            self.insert(Opening { term: change(opening.term), ..opening });
+        }
+        if let Some(term) = self.in_force.get_mut(&id) {
+            *term = change(*term);
+        }
+    }
+
     pub(super) fn remove(&mut self, id: OpeningId) -> Option<Opening> {
         self.in_force.remove(&id);
         self.take(id)

@@ -111,6 +111,11 @@ impl History {
         self.keys.clear();
     }
 
+    /// When the newest packet of each client was made that opened or closed something.
+    pub fn last_uses(&self) -> impl Iterator<Item = (&ClientKey, UnixTime)> {
+        self.marks.iter().map(|(client, stamp)| (client, *stamp))
+    }
+
     /// Whether the journal has kept the marks of packets to this key.
     #[must_use]
     pub fn knows(&self, server: &ServerKey) -> bool {
@@ -239,7 +244,7 @@ impl Admit {
 
     fn awaiting_close(&self) -> impl Iterator<Item = &Opening> + Clone {
         self.awaited.values().filter_map(|awaited| match awaited {
-            Awaited::Closing(opening) => Some(opening),
+            Awaited::Closing(opening, _) => Some(opening),
             Awaited::Opening(_) | Awaited::Run(_) | Awaited::StrikeOut(..) | Awaited::Nothing => None,
         })
     }

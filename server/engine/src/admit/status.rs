@@ -5,16 +5,18 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::refusal::Tally;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
+use super::effect::Flows;
 use super::opening::Deadline;
 use super::openings::Need;
 use super::runs::Run;
-use super::{Admit, Refused};
+use super::{Admit, Awaited, Refused};
 use crate::rules::Rules;
 
 /// An opening in force.
@@ -64,6 +66,15 @@ impl Admit {
         self.runs.iter().map(|(run, stage)| (run, stage.until()))
     }
 
+    /// Openings that are over, and whose flows are cut once the commands have run that close them.
+    #[must_use]
+    pub fn cuts_to_come(&self) -> usize {
+        let waiting =
+            self.awaited.values().filter(|awaited| matches!(awaited, Awaited::Closing(_, Flows::Cut)));
+        let closing = self.closing.values().filter(|closing| closing.flows == Flows::Cut);
+        waiting.count().saturating_add(closing.count())
+    }
+
     /// What the keeper refused, stages 6 to 12.
     #[must_use]
     pub const fn refused(&self) -> &Tally {
@@ -94,9 +105,8 @@ impl Admit {
         (retried.saturating_add(more), stuck.saturating_add(also))
     }
 
-    /// When this client's last accepted packet was made.
-    #[must_use]
-    pub fn last_used(&self, client: &knock_spa_keys::client::ClientKey) -> Option<UnixTime> {
-        self.marks.get(client).copied()
+    /// When the newest packet of each client was made that was proved to be its own.
+    pub fn last_uses(&self) -> impl Iterator<Item = (&ClientKey, UnixTime)> {
+        self.marks.iter().map(|(client, stamp)| (client, *stamp))
     }
 }

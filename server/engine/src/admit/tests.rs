@@ -4,6 +4,7 @@ mod asking;
 mod world;
 
 mod bounds;
+mod changing;
 mod chaos;
 mod closing;
 mod commands;

@@ -5,6 +5,7 @@ use knock_spa_engine::client::Client;
 use knock_spa_proto::time::UnixTime;
 use serde::Serialize;
 
+use crate::cli::client::last_use::LastUses;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::terminal;
 use crate::clients::date::{NotAfter, NotBefore};
@@ -26,7 +27,11 @@ pub(super) fn run(paths: &Paths, arguments: &Arguments) -> Result<(), Failure> {
         terminal::note(warning.labelled("warning"));
     }
     let now = clock::now().unix;
-    let rows: Vec<_> = roster.clients.iter().map(|client| Row::of(client, now)).collect();
+    let uses = LastUses::ask(paths);
+    if let LastUses::Unknown(why) = &uses {
+        terminal::note(format_args!("warning: when keys were last used is unknown: {why}"));
+    }
+    let rows: Vec<_> = roster.clients.iter().map(|client| Row::of(client, &uses, now)).collect();
     if arguments.json {
         let text = serde_json::to_string_pretty(&rows).map_err(|error| Failure::new(Exit::Io, error))?;
         return terminal::say(text);
@@ -54,13 +59,12 @@ struct Row {
     rate: String,
     /// Whether it is somebody now.
     valid: bool,
-    /// The same in words.
-    #[serde(skip)]
-    until: String,
+    /// By the client's clock, or `never`; absent where nobody knows.
+    last_use: Option<String>,
 }
 
 impl Row {
-    fn of(client: &Client, now: UnixTime) -> Self {
+    fn of(client: &Client, uses: &LastUses, now: UnixTime) -> Self {
         Self {
             name: client.name.to_string(),
             fingerprint: client.key.fingerprint().to_string(),
@@ -72,30 +76,50 @@ impl Row {
             not_after: client.not_after.map(|time| NotAfter(time).to_string()),
             rate: PerMinute(client.rate).to_string(),
             valid: client.is_valid_at(now),
-            until: until(client, now),
+            last_use: uses.of(&client.key),
         }
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> [String; COLUMNS] {
+        let given = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".into());
         let services = if self.services.is_empty() { "-".into() } else { self.services.join(",") };
-        [&self.name, &services, &self.address, &self.until, &self.fingerprint].map(Clone::clone)
+        [
+            self.name.clone(),
+            if self.valid { "yes".into() } else { "NO".into() },
+            services,
+            self.address.clone(),
+            self.from.as_ref().map_or_else(|| "any".into(), |networks| networks.join(",")),
+            given(&self.max_open),
+            given(&self.not_before),
+            given(&self.not_after),
+            self.rate.clone(),
+            self.last_use.clone().unwrap_or_else(|| "unknown".into()),
+            self.fingerprint.clone(),
+        ]
     }
 }
 
-fn until(client: &Client, now: UnixTime) -> String {
-    match (client.not_before, client.not_after) {
-        (_, Some(end)) if end <= now => format!("ended {}", NotAfter(end)),
-        (Some(start), _) if now < start => format!("not before {}", NotBefore(start)),
-        (_, Some(end)) => NotAfter(end).to_string(),
-        (_, None) => "-".into(),
-    }
-}
+const COLUMNS: usize = 11;
+
+const HEADS: [&str; COLUMNS] = [
+    "NAME",
+    "VALID",
+    "SERVICES",
+    "ADDRESS",
+    "FROM",
+    "MAX-OPEN",
+    "NOT-BEFORE",
+    "NOT-AFTER",
+    "RATE",
+    "LAST-USE",
+    "FINGERPRINT",
+];
 
 /// Columns, each as wide as its widest cell.
 fn table(rows: &[Row]) -> String {
-    let heads = ["NAME", "SERVICES", "ADDRESS", "UNTIL", "FINGERPRINT"].map(ToOwned::to_owned);
+    let heads = HEADS.map(ToOwned::to_owned);
     let lines: Vec<_> = std::iter::once(heads).chain(rows.iter().map(Row::cells)).collect();
-    let mut widths = [0; 5];
+    let mut widths = [0; COLUMNS];
     for line in &lines {
         widths.iter_mut().zip(line).for_each(|(width, cell)| *width = (*width).max(cell.len()));
     }

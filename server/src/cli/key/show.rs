@@ -53,7 +53,10 @@ pub(super) fn run(paths: &Paths, arguments: &Arguments) -> Result<(), Failure> {
 pub(super) fn statuses(paths: &Paths, keys: &Keys) -> Vec<KeyStatus> {
     let known = match control::ask(&paths.runtime, Command::Status) {
         Ok(Reply::Status(status)) => status.server_keys,
-        Ok(Reply::Done { .. } | Reply::Failed { .. }) | Err(_) => Vec::new(),
+        Ok(
+            Reply::Done { .. } | Reply::Failed { .. } | Reply::ClientsReloaded(_) | Reply::LastUses { .. },
+        )
+        | Err(_) => Vec::new(),
     };
     let until = [None, keys.previous.live().map(|key| seconds(key.until))];
     let status = |(server, until): (ServerKey, Option<u64>)| {

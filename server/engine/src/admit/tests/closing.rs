@@ -84,13 +84,16 @@ fn the_administrator_closes_for_one_or_for_all() {
 fn what_ends_together_is_closed_in_one_go() {
     let mut world = busy();
     world.ask(&alice(), &open("tcp/443").ttl(100), ALICE4);
-    assert_eq!(world.admit.handle_close(name("web"), None, world.now), 3);
+    assert_eq!(world.admit.handle_close(name("web"), None, Flows::LiveOn, world.now), 3);
     let moves = |effect| match effect {
         Effect::Open(elements) => Some((elements.len(), 0)),
         Effect::Close(elements) => Some((0, elements.len())),
-        Effect::Record(..) | Effect::Note(_) | Effect::Run(_) | Effect::StrikeOut(..) | Effect::Say(_) => {
-            None
-        }
+        Effect::Record(..)
+        | Effect::Note(_)
+        | Effect::Cut(_)
+        | Effect::Run(_)
+        | Effect::StrikeOut(..)
+        | Effect::Say(_) => None,
     };
     let moved: Vec<_> = core::iter::from_fn(|| world.admit.poll_effect()).filter_map(moves).collect();
     assert_eq!(moved, [(0, 4)], "nothing is opened for what is about to end too");

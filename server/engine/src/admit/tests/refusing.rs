@@ -123,6 +123,7 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
         | Event::JournalFailed
         | Event::Knockd(_)
         | Event::StopFailed { .. }
+        | Event::Shortened { .. }
         | Event::NotStruckOut { .. } => None,
     };
     let told: Vec<_> = world.take_said().into_iter().filter_map(told).collect();

@@ -53,6 +53,7 @@ fn said(world: &mut World) -> Vec<String> {
         | Event::Refused { .. }
         | Event::WrongClock { .. }
         | Event::CommandFailed { .. }
+        | Event::Shortened { .. }
         | Event::JournalFailed => None,
     };
     world.take_said().into_iter().filter_map(shown).collect()

@@ -23,6 +23,10 @@ pub(super) struct World {
     /// The doors whose sequences were struck out, in order.
     pub(super) struck_out: Vec<Knockable>,
     pub(super) state_lost: bool,
+    /// What becomes of the flows of what the administrator closes.
+    pub(super) flows: Flows,
+    /// The elements whose flows were cut, in order, with what commands had open then.
+    pub(super) cut: Vec<(Element, Vec<String>)>,
     rules: Rules,
     boot: BootId,
     /// Steps until everything stops; never where absent.
@@ -53,6 +57,8 @@ impl World {
             said: Vec::new(),
             struck_out: Vec::new(),
             state_lost: restored.state_lost,
+            flows: Flows::LiveOn,
+            cut: Vec::new(),
             rules,
             boot,
             fuse: None,
@@ -150,7 +156,7 @@ impl World {
         if self.is_dead() {
             return 0;
         }
-        let count = self.admit.handle_close(name(door), at.map(address), self.now);
+        let count = self.admit.handle_close(name(door), at.map(address), self.flows, self.now);
         self.settle();
         count
     }
@@ -168,6 +174,16 @@ impl World {
         self.rules.set_servers(servers.clone());
         if !self.is_dead() {
             self.admit.handle_servers(servers);
+            self.settle();
+        }
+    }
+
+    /// Other clients, in the place of all.
+    pub(super) fn reload_clients(&mut self, clients: Vec<Client>, cut: Option<&str>) {
+        self.rules = self.rules.clone().with_clients(clients).unwrap();
+        if !self.is_dead() {
+            let cut = cut.map(|name| name.parse().unwrap());
+            self.admit.handle_clients(self.rules.clone(), cut.as_ref(), self.now);
             self.settle();
         }
     }
@@ -229,6 +245,12 @@ impl World {
                 }
             }
             Effect::Close(elements) => elements.iter().for_each(|element| self.kernel.remove(*element)),
+            Effect::Cut(elements) => {
+                for element in elements {
+                    assert!(self.kernel.left(element, self.now.boot).is_none(), "{element} is cut and open");
+                    self.cut.push((element, self.shell.open.keys().cloned().collect()));
+                }
+            }
             Effect::Run(job) => self.shell.start(job),
             Effect::StrikeOut(ticket, knocked) => {
                 let struck = if self.disk.broken { Err(Unwritten) } else { Ok(()) };

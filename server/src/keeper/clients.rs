@@ -1,0 +1,54 @@
+//! Who is enrolled, read again while the daemon runs.
+
+use std::io;
+
+use knock_spa_engine::client::{ClientName, NotAClientName};
+use knock_spa_proto::control::{ClientsReloaded, Cut};
+
+use super::{Keeper, LoadError};
+use crate::clients::Survey;
+use crate::io::clock;
+use crate::io::process::Started;
+
+impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
+    /// Reads the clients again and nothing else, and ends what they may not any more. Each file counts by itself: who
+    /// has none is out, and one that can't be used leaves its client as it is.
+    ///
+    /// # Errors
+    /// [`LoadError`] where the directory can't be read; then nothing has changed.
+    pub(super) fn reload_clients(&mut self) -> Result<ClientsReloaded, LoadError> {
+        self.reload_clients_cutting(None)
+    }
+
+    /// The same, and ends the flows as well that came in through what ends of the client of this name.
+    pub(super) fn reload_clients_and_cut(&mut self, cut: Option<&str>) -> Result<ClientsReloaded, String> {
+        let cut = cut.map(str::parse).transpose().map_err(|error: NotAClientName| error.to_string())?;
+        // What failed before was told before.
+        drop(self.take_cut());
+        let reloaded = self.reload_clients_cutting(cut.as_ref()).map_err(|error| error.to_string())?;
+        Ok(ClientsReloaded { cut: self.take_cut(), ..reloaded })
+    }
+
+    fn reload_clients_cutting(&mut self, cut: Option<&ClientName>) -> Result<ClientsReloaded, LoadError> {
+        if !self.plan.takes_packets() {
+            return Ok(ClientsReloaded::default());
+        }
+        let survey =
+            Survey::of(&self.plan.settings.paths.clients).map_err(crate::config::ConfigError::from)?;
+        let survey = survey.in_place_of(self.plan.clients());
+        let rules = self.admit.rules().clone().with_clients(survey.clients.clone())?;
+        self.admit.handle_clients(rules, cut, clock::now());
+        self.plan.set_clients(survey.clients);
+        self.settle();
+        let reloaded = ClientsReloaded {
+            unusable: survey.unusable.iter().map(ToString::to_string).collect(),
+            faults: survey.faults.iter().map(ToString::to_string).collect(),
+            cut: Cut::default(),
+        };
+        for fault in &reloaded.faults {
+            tracing::error!(event = "client-unusable", "{fault}");
+        }
+        tracing::info!(event = "clients-reloaded", clients = self.plan.clients().len());
+        Ok(reloaded)
+    }
+}

@@ -1,0 +1,38 @@
+//! Flows that end with what let them in.
+
+use std::io;
+
+use knock_spa_proto::control::Cut;
+use knock_spa_proto::element::Element;
+
+use super::Keeper;
+use crate::conntrack;
+use crate::io::process::Started;
+
+impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
+    /// Ends the flows to these elements: the guard takes nothing for established any more that comes from there, and
+    /// connection tracking forgets them.
+    pub(super) fn cut(&mut self, elements: &[Element]) {
+        // In this order, so that no flow comes back in between.
+        if let Some(Err(error)) = self.wall.as_mut().map(|wall| wall.cut(elements)) {
+            self.tell_not_cut(format!("the guard can't shut what is established: {error}"));
+        }
+        match conntrack::forget(elements, self.admit.own()) {
+            Ok(connections) => {
+                tracing::info!(event = "cut", connections, elements = elements.len());
+                self.cut.connections = self.cut.connections.saturating_add(connections);
+            }
+            Err(error) => self.tell_not_cut(format!("connection tracking can't forget connections: {error}")),
+        }
+    }
+
+    fn tell_not_cut(&mut self, why: String) {
+        tracing::error!(event = "cut-failed", why, "connections may live on");
+        self.cut.faults.push(why);
+    }
+
+    /// What became of the flows that were to end since this was asked last.
+    pub(super) fn take_cut(&mut self) -> Cut {
+        Cut { later: self.admit.cuts_to_come(), ..std::mem::take(&mut self.cut) }
+    }
+}
