@@ -1,12 +1,14 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::close;
+use crate::completions;
+use crate::doctor;
 use crate::enroll;
 use crate::failure::{Failure, Status};
 use crate::home::Home;
@@ -15,7 +17,11 @@ use crate::io::{disk, terminal};
 use crate::knock;
 use crate::listing;
 use crate::open;
+use crate::passphrase;
+use crate::passphrase::source::Source;
+use crate::proxy;
 use crate::services::{self, Database};
+use crate::ssh_config;
 
 /// Opens ports of servers that show none, with one packet.
 #[derive(Debug, clap::Parser)]
@@ -24,6 +30,9 @@ struct CommandLine {
     /// Where this device's key and the known hosts are [default: ~/.config/knock-spa]
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
+    /// Reads the passphrase of this device's key from this descriptor, one on each line, instead of asking
+    #[arg(long, global = true, value_name = "N")]
+    passphrase_fd: Option<u16>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -34,9 +43,13 @@ enum Verb {
     Enroll(enroll::Options),
     /// Asks a server to open doors for this machine, and looks whether they are open
     Open(open::Options),
+    /// Is a connection to a port that is shut: for ssh's ProxyCommand
+    Proxy(proxy::Options),
     /// Asks a server to close what this device opened
     #[command(allow_missing_positional = true)]
     Close(close::Options),
+    /// Looks for what is wrong between this device and a server
+    Doctor(doctor::Options),
     /// Sends a classic knock: one packet for each port
     #[command(
         disable_help_flag = true,
@@ -47,9 +60,15 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
         words: Vec<OsString>,
     },
+    /// Sets, changes or removes the passphrase of this device's key
+    Passphrase(passphrase::Options),
     /// Lists, shows and forgets hosts
     #[command(subcommand)]
     Hosts(listing::Verb),
+    /// Prints a block for ssh's configuration, with which plain ssh asks for its port first
+    SshConfig(ssh_config::Options),
+    /// Prints a script that completes this command line in a shell
+    Completions(completions::Options),
 }
 
 /// The name under which the program is knockd's client.
@@ -61,11 +80,11 @@ pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     if Path::new(&called).file_name().is_some_and(|name| name == CLASSIC_NAME) {
         return knock::run(words, services);
     }
-    let command_line = match CommandLine::try_parse_from(std::iter::once(called).chain(words)) {
+    let command_line = match CommandLine::try_parse_from(std::iter::once(called.clone()).chain(words)) {
         Ok(command_line) => command_line,
         Err(error) => return tell(&error),
     };
-    match obey(command_line) {
+    match obey(command_line, &called) {
         Ok(status) => status,
         Err(failure) => {
             terminal::say(&failure);
@@ -80,18 +99,27 @@ fn tell(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Status::Usage.into() } else { ExitCode::SUCCESS }
 }
 
-fn obey(command_line: CommandLine) -> Result<ExitCode, Failure> {
+fn obey(command_line: CommandLine, called: &OsStr) -> Result<ExitCode, Failure> {
     let environment = Environment::read();
-    let home = || Home::locate(command_line.home, &environment);
+    let named = command_line.home.as_deref();
+    let home = || {
+        let passphrases = Source::new(command_line.passphrase_fd)?;
+        Home::locate(command_line.home.clone(), &environment).map(|home| home.with_passphrases(passphrases))
+    };
     let done = match command_line.verb {
         Verb::Knock { words } => return Ok(knock::run(words.into_iter(), services)),
         Verb::Enroll(options) => {
             let host = environment::host_name();
             let device = enroll::device_name(environment.user.as_deref(), host.as_deref());
-            enroll::run(options, &home()?, device)
+            enroll::run(options, &home()?, &services(), device)
         }
         Verb::Open(options) => open::run(&options, &home()?, &services()),
         Verb::Close(options) => close::run(options, &home()?),
+        Verb::Passphrase(options) => passphrase::run(options, &home()?),
+        Verb::Proxy(options) => proxy::run(&options, &home()?),
+        Verb::Doctor(options) => doctor::run(&options, &home()?, &services()),
+        Verb::SshConfig(options) => ssh_config::run(&options, &home()?, called, named),
+        Verb::Completions(options) => completions::run::<CommandLine>(options),
         Verb::Hosts(verb) => listing::run(verb, &home()?),
     };
     done.map(|()| ExitCode::SUCCESS)

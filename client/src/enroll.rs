@@ -1,169 +1,159 @@
-//! `knock-spa enroll`: this device's key, and the servers that it knows.
+//! `knock-spa enroll`: this device's key, the servers that it knows, and that they know it.
 
-use knock_spa_keys::client::{ClientLine, ClientSecretLine};
+mod device;
+mod first_door;
+mod given;
+mod host;
+mod via_ssh;
+
 use knock_spa_keys::comment::Comment;
-use knock_spa_keys::server::{ServerKey, ServerLine};
-use knock_spa_keys::text::Kind;
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_keys::server::ServerLine;
+use knock_spa_proto::service::ServiceName;
 
-use crate::failure::{Failure, Status};
+pub(crate) use self::device::name as device_name;
+use self::first_door::First;
+use self::given::Given;
+use self::via_ssh::{ClientName, Destination};
+use crate::asking::Wish;
+use crate::device_key::DeviceKey;
+use crate::failure::Failure;
 use crate::home::Home;
-use crate::hosts::{Added, Alias, Hosts};
+use crate::hosts::Alias;
 use crate::io::disk::Created;
 use crate::io::terminal;
+use crate::listing;
 use crate::render;
+use crate::services::Database;
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The server's line: adds the host, or renews the key of a known one. Without it, asks on a terminal, or
-    /// reads standard input
+    /// An invitation: adds the host and enrols this device. Or a server's line: adds the host, or renews the key of a
+    /// known one. Without it, asks on a terminal, or reads standard input
     line: Vec<String>,
-    /// What to call this device's key, where it is made now (USER@HOST unless given)
-    #[arg(long)]
-    name: Option<Comment>,
+    #[command(flatten)]
+    device: device::OwnKey,
     /// What to call the host [default: the host part of its first endpoint]
     #[arg(long, value_name = "ALIAS")]
     host: Option<Alias>,
+    /// Enrols over an ssh that still works, as ssh-copy-id does
+    #[arg(long, value_name = "[USER@]HOST", conflicts_with = "line")]
+    via_ssh: Option<Destination>,
+    /// With --via-ssh: what the server is to call this device [default: what its key is called]
+    #[arg(long, value_name = "NAME", requires = "via_ssh")]
+    client: Option<ClientName>,
+    #[command(flatten)]
+    first: first_door::FirstDoor,
 }
-
-/// The word with which an invitation begins.
-const INVITATION: &str = "knock-spa-invite-";
 
 /// What to ask on a terminal.
-const QUESTION: &str = "paste a server line, or press Enter: ";
+const QUESTION: &str = "paste an invitation or a server line, or press Enter: ";
 
-/// Makes the device's key where there is none, prints its public line, and adds the host whose line is given.
-/// `this_device` is what its key is called if the user does not say.
-pub(crate) fn run(options: Options, home: &Home, this_device: Comment) -> Result<(), Failure> {
-    let given = options.line.join(" ");
-    let given = if given.is_empty() { None } else { Some(parse(&given)?) };
-    let (key, created) = key(home, options.name, this_device)?;
-    terminal::print(ClientLine { key: key.secret.public(), comment: key.comment })?;
-    if given.is_none() || created == Created::New {
+/// The door to be allowed where the user names none: what most servers are reached by.
+const USUAL_DOOR: &str = "ssh";
+
+/// A host to add, and what to do there.
+struct Enrolment {
+    server: ServerLine,
+    invitation: Option<InvitationLine>,
+    doors: Vec<ServiceName>,
+}
+
+/// Makes the device's key where there is none, prints its public line, adds the host, and opens its first door. `device`
+/// is what its key is called if the user does not say.
+pub(crate) fn run(
+    mut options: Options,
+    home: &Home,
+    usual: &Database,
+    device: Comment,
+) -> Result<(), Failure> {
+    let given = Given::parse(&options.line.join(" "))?;
+    if matches!(given, Some(Given::Invitation(_))) {
+        terminal::say(render::SEEN_BY_OTHERS);
+    }
+    let (key, created) = device::key(home, options.device.clone(), device)?;
+    terminal::print(key.public())?;
+    // Both come from standard input, the passphrase first.
+    let asks = given.is_none() && options.via_ssh.is_none();
+    let key = if asks && home.passphrases().are_on_standard_input() {
+        DeviceKey::Bare(home.unlock(key)?)
+    } else {
+        key
+    };
+    let enrolment = match options.via_ssh.take() {
+        Some(at) => Some(over_ssh(&at, &options, &key)?),
+        None => given_or_asked(given, created)?.map(|given| enrolment(given, &options)).transpose()?,
+    };
+    enrolment.map_or(Ok(()), |enrolment| enrol(enrolment, options, key, home, usual))
+}
+
+/// What the user was given, who is asked for it where the command line does not say. Says what to do with the public
+/// line, where that is for somebody.
+fn given_or_asked(given: Option<Given>, key: Created) -> Result<Option<Given>, Failure> {
+    let given = if given.is_some() { given } else { Given::parse(&terminal::answer(QUESTION)?)? };
+    let is_for_somebody = match given {
+        None => true,
+        Some(Given::Server(_)) => key == Created::New,
+        Some(Given::Invitation(_)) => false,
+    };
+    if is_for_somebody {
         terminal::say(render::HAND_OVER);
     }
-    let line = match given {
-        Some(line) => Some(line),
-        None => asked()?,
-    };
-    match line {
-        Some(line) => add(home, options.host, line),
-        None => Ok(()),
-    }
+    Ok(given)
 }
 
-/// The device's key: the one that it has, or a new one; and which of them.
-fn key(
-    home: &Home,
-    name: Option<Comment>,
-    this_device: Comment,
-) -> Result<(ClientSecretLine, Created), Failure> {
-    let (key, created) = match home.read_key()? {
-        Some(key) => (key, Created::Existed),
-        None => home.make_key(name.clone().unwrap_or(this_device))?,
-    };
-    if let Some(name) = name.filter(|name| *name != key.comment) {
-        return Err(Failure::new(Status::Usage, format!("cannot call this device's key {name}"))
-            .because(format!("it has a key already, called {}", render::or_nothing(&key.comment)))
-            .hint("leave --name out; only the server's administrator's name for the device matters"));
+/// Has the server enrol this device over ssh.
+fn over_ssh(at: &Destination, options: &Options, key: &DeviceKey) -> Result<Enrolment, Failure> {
+    let public = key.public();
+    let name = options.client.clone().unwrap_or_else(|| ClientName::of(&public.comment));
+    let mut doors = options.first.doors.clone();
+    if doors.is_empty() {
+        doors.extend(USUAL_DOOR.parse::<ServiceName>());
     }
-    if created == Created::New {
-        terminal::say(render::new_key(key.secret.public()));
-    }
-    Ok((key, created))
+    let server = via_ssh::enrol(at, &name, &public, &doors)?;
+    Ok(Enrolment { server, invitation: None, doors })
 }
 
-/// The server line that the user enters now; none where that is nothing.
-fn asked() -> Result<Option<ServerLine>, Failure> {
-    let answer = terminal::answer(QUESTION)?;
-    let answer = answer.trim();
-    if answer.is_empty() { Ok(None) } else { parse(answer).map(Some) }
-}
-
-/// A server line. What is refused is not repeated: it may be a secret.
-fn parse(text: &str) -> Result<ServerLine, Failure> {
-    let text = text.trim();
-    let refusal = Failure::new(Status::Data, "this is no server line");
-    if text.starts_with(INVITATION) {
-        return Err(Failure::new(Status::Data, "cannot use this invitation")
-            .because("this version of knock-spa enrols by hand only")
-            .hint("send the server's administrator the line that `knock-spa enroll` prints; for\n  `knock-spad client add`, and ask for the server's line"));
-    }
-    text.parse().map_err(|why| match Kind::of_line(text) {
-        Some(Kind::ServerSecret | Kind::ClientSecret) => refusal
-            .because("it is a secret key")
-            .hint("whoever sent it should replace that key; ask for the server's public line"),
-        Some(Kind::Client) => refusal
-            .because("it is the public line of a device")
-            .hint("that one is for the server: knock-spad client add NAME 'LINE'"),
-        Some(Kind::Server | Kind::Invitation) | None => {
-            refusal.because(why).hint("copy the whole line that `knock-spad key show` prints on the server")
+/// What a line leads to.
+fn enrolment(given: Given, options: &Options) -> Result<Enrolment, Failure> {
+    let doors = options.first.doors.clone();
+    match given {
+        Given::Server(server) => Ok(Enrolment { server, invitation: None, doors }),
+        Given::Invitation(line) => {
+            let doors = if doors.is_empty() { first_door::proposed(&line)? } else { doors };
+            Ok(Enrolment { server: line.server.clone(), invitation: Some(*line), doors })
         }
-    })
-}
-
-fn add(home: &Home, alias: Option<Alias>, line: ServerLine) -> Result<(), Failure> {
-    let key = line.key;
-    let (alias, added, before) = home.change_hosts(|hosts| set(hosts, alias, line))?;
-    terminal::say(match added {
-        Added::New => render::host_added(&alias, key),
-        Added::Renewed => render::host_renewed(&alias, before, key),
-        Added::Known => render::host_known(&alias, key),
-    });
-    Ok(())
-}
-
-/// Adds the host; says under which name, what changed, and which key it had before.
-fn set(
-    hosts: &mut Hosts,
-    alias: Option<Alias>,
-    line: ServerLine,
-) -> Result<(Alias, Added, Option<ServerKey>), Failure> {
-    let alias = match alias {
-        Some(alias) => alias,
-        None => hosts.name_for(&line).map_err(|why| {
-            Failure::new(Status::Data, "cannot tell which host this line is for")
-                .because(format!("of the host that it names, {why}"))
-                .hint("say which host it is, known or new: --host ALIAS")
-        })?,
-    };
-    let before = hosts.find(&alias.to_string()).map(|profile| profile.line.key);
-    let added = hosts.set(alias.clone(), line);
-    Ok((alias, added, before))
-}
-
-/// `user@host`, as far as a comment can say it.
-pub(crate) fn device_name(user: Option<&str>, host: Option<&str>) -> Comment {
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
-    let plain = |text: Option<&str>| text.unwrap_or_default().chars().filter(allowed).collect::<String>();
-    let name = match (plain(user), plain(host)) {
-        (user, host) if user.is_empty() => host,
-        (user, host) if host.is_empty() => user,
-        (user, host) => format!("{user}@{host}"),
-    };
-    name.chars().take(Comment::MAX_LEN).collect::<String>().parse().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_is_called_after_user_and_host() {
-        let name = |user, host| device_name(user, host).to_string();
-        assert_eq!(name(Some("alice"), Some("laptop.example")), "alice@laptop.example");
-        assert_eq!(name(Some("DOM\\al ice"), None), "DOMalice");
-        assert_eq!(name(None, Some("laptop")), "laptop");
-        assert_eq!(name(Some("é"), None), "");
-        assert_eq!(name(Some(&"x".repeat(64)), Some("h")), "x".repeat(64));
     }
+}
 
-    #[test]
-    fn what_is_refused_is_not_repeated() {
-        let secret = "knock-spa-client-secret-v1 CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ x";
-        for text in [secret, "knock-spa-invite-v1 c2VjcmV0", "c2VjcmV0"] {
-            let said = parse(text).unwrap_err().to_string();
-            assert!(!said.contains("CQkJ") && !said.contains("c2VjcmV0"), "{said}");
+/// Adds the host, and opens its first door. Whatever is cut short here can be done again.
+fn enrol(
+    enrolment: Enrolment,
+    options: Options,
+    key: DeviceKey,
+    home: &Home,
+    usual: &Database,
+) -> Result<(), Failure> {
+    let Enrolment { server, invitation, doors } = enrolment;
+    let doors = if options.first.no_open { Vec::new() } else { doors };
+    let services = first_door::services(&doors)?;
+    let alias = host::add(home, options.host, server)?.to_string();
+    if services.is_empty() && invitation.is_none() {
+        terminal::say(render::next(&alias));
+        return Ok(());
+    }
+    let key = home.unlock(key)?;
+    let hosts = home.hosts()?;
+    let profile = listing::known(&hosts, &alias)?;
+    if let Some(invitation) = &invitation {
+        terminal::say(render::invited(&invitation.name));
+    }
+    match invitation {
+        Some(invitation) if services.is_empty() => first_door::only_enrol(&alias, profile, &key, invitation),
+        invitation => {
+            let wish = Wish { services, probe: options.first.probe, usual };
+            First { alias: &alias, profile, wish, wait: options.first.wait }.open(key, invitation)
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum Status {
     CannotRun = 126,
     /// The command does not exist.
     NoCommand = 127,
+    /// The user gave up at a question.
+    Interrupted = 130,
 }
 
 impl Failure {
@@ -58,6 +60,19 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What cannot be done, and why.
+    pub(crate) fn reason(&self) -> String {
+        match &self.why {
+            Some(why) => format!("{}: {why}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// With which status the program ends.
     pub(crate) const fn exit_code(&self) -> u8 {
         self.status as u8
@@ -72,10 +87,7 @@ impl From<Status> for ExitCode {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "knock-spa: {}", self.what)?;
-        if let Some(why) = &self.why {
-            write!(f, ": {why}")?;
-        }
+        write!(f, "knock-spa: {}", self.reason())?;
         match &self.hint {
             Some(hint) => write!(f, "\n  {hint}"),
             None => Ok(()),

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use knock_spa_keys::endpoint::{Endpoint, Host};
 use knock_spa_keys::server::ServerLine;
-use knock_spa_proto::service::ServiceName;
+use knock_spa_proto::port::{ServicePort, Transport};
+use knock_spa_proto::service::{Service, ServiceName};
 use serde::{Deserialize, Deserializer};
 
 /// The hosts that this device knows, by what the user calls them.
@@ -47,6 +48,16 @@ impl Hosts {
     /// The host of this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Profile> {
         self.0.iter().find(|(alias, _)| alias.0 == name).map(|(_, profile)| profile)
+    }
+
+    /// The host of this name; else the only one that has an endpoint there, as programs write it that know nothing of
+    /// names: ssh hands on what its own configuration says.
+    pub(crate) fn find_by_name_or_endpoint(&self, name: &str) -> Option<&Profile> {
+        self.find(name).or_else(|| {
+            let there = |endpoint: &Endpoint| host_text(endpoint).eq_ignore_ascii_case(name);
+            let mut found = self.0.values().filter(|profile| profile.line.endpoints.iter().any(there));
+            found.next().filter(|_| found.next().is_none())
+        })
     }
 
     /// The hosts, by name.
@@ -99,6 +110,17 @@ impl Hosts {
 
 fn share_endpoint(one: &ServerLine, other: &ServerLine) -> bool {
     one.endpoints.iter().any(|endpoint| other.endpoints.iter().any(|theirs| theirs == endpoint))
+}
+
+impl Profile {
+    /// What to ask for so that a TCP port opens: the service that is at this port of the host, else the port itself.
+    pub(crate) fn service_at(&self, port: NonZeroU16) -> Service {
+        let named = self.ports.iter().find(|(_, at)| **at == port);
+        named.map_or_else(
+            || Service::Port(ServicePort { transport: Transport::Tcp, port }),
+            |(name, _)| Service::Named(*name),
+        )
+    }
 }
 
 impl Alias {
@@ -311,6 +333,33 @@ mod tests {
         assert_eq!(name_for(&line(7, "moved.example.net:62201")).unwrap(), "gw", "another endpoint");
         assert_eq!(name_for(&line(9, "[2001:db8::1]:62201")).unwrap(), "2001:db8::1");
         assert_eq!(hosts.name_for(&line(9, "[2001:db8::1]:62202")), Err(NameTaken), "another server there");
+    }
+
+    #[test]
+    fn a_host_is_found_by_its_name_or_by_its_only_endpoint_there() {
+        let mut hosts = hosts();
+        let found =
+            |hosts: &Hosts, name: &str| hosts.find_by_name_or_endpoint(name).map(|host| host.line.clone());
+        let [first, second] = [line(7, "gw.example.net:62201"), line(8, "[2001:db8::1]:62201,gw2:1")];
+        for (name, line) in
+            [("gw", &first), ("gw.example.net", &first), ("GW.example.NET", &first), ("gw2", &second)]
+        {
+            assert_eq!(found(&hosts, name).as_ref(), Some(line), "{name}");
+        }
+        assert_eq!(found(&hosts, "example.net"), None);
+        // Two servers on one machine: only a name tells which.
+        hosts.set("other".parse().unwrap(), line(9, "gw.example.net:62202"));
+        assert_eq!(found(&hosts, "gw.example.net"), None);
+        hosts.set("gw.example.net".parse().unwrap(), line(10, "elsewhere:1"));
+        assert_eq!(found(&hosts, "gw.example.net"), Some(line(10, "elsewhere:1")));
+    }
+
+    #[test]
+    fn a_port_is_asked_for_by_the_name_that_it_has() {
+        let text = hosts().to_string().replace("[host.\"gw\"]", "[host.gw]\nports = { ssh = 2222 }");
+        let hosts: Hosts = text.parse().unwrap();
+        let service = |port| hosts.find("gw").unwrap().service_at(NonZeroU16::new(port).unwrap()).to_string();
+        assert_eq!([service(2222), service(22)], ["ssh", "tcp/22"]);
     }
 
     #[test]

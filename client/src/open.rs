@@ -1,25 +1,23 @@
 //! `knock-spa open`: asks for doors, and looks whether they are open.
 
 use std::ffi::OsString;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use knock_spa_proto::service::{BadServices, NotAService, Services};
-use knock_spa_proto::spa::request::Request;
-use knock_spa_proto::span::Span;
 
-use crate::failure::{Failure, Status};
+use crate::asking::{Asking, Wish};
+use crate::failure::Failure;
 use crate::home::Home;
+use crate::hosts::Profile;
 use crate::io::terminal::{self, Progress};
 use crate::io::{event_loop, process};
-use crate::listing;
+use crate::manner::Manner;
 use crate::packets::Packets;
-use crate::plan::{self, Look, Ports};
-use crate::reach::{self, Families};
+use crate::plan::Look;
 use crate::render;
-use crate::report::{self, Report, Whom};
+use crate::report::{self, Report};
 use crate::services::Database;
-use crate::source::Source;
 use crate::timeline::MAX_REPEAT;
 use crate::watch::{send_only, watch};
 
@@ -31,34 +29,24 @@ pub(crate) struct Options {
     services: Services,
     /// The host, as `knock-spa hosts list` calls it
     host: String,
-    /// How long the door is to be open, such as 90s, 10m or 1h [default: the server's]
-    #[arg(long = "for", value_name = "SPAN")]
-    span: Option<Span>,
-    /// Whom to open for: auto states this machine's own address where it is global, sender means whatever
-    /// address the packet comes from, one or two addresses whoever has them
-    #[arg(long, default_value = "auto", value_name = "auto|sender|ADDR[,ADDR]")]
-    source: Source,
+    #[command(flatten)]
+    manner: Manner,
     /// The TCP port to try, instead of the usual one of the service
     #[arg(long, value_name = "PORT")]
     probe: Option<NonZeroU16>,
-    /// How long to try
-    #[arg(long, value_name = "SPAN", default_value_t = DEFAULT_WAIT, conflicts_with = "no_wait")]
-    wait: Span,
     /// Sends and does not look
-    #[arg(long)]
+    #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     /// Sends this many packets in the first second, 1 to 10, where many get lost
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_REPEAT)))]
     repeat: u8,
-    #[command(flatten)]
-    families: Families,
     /// Prints one JSON object about what came of it
     #[arg(long, conflicts_with = "command")]
     json: bool,
-    /// Says what is sent and tried
+    /// Says whom it asks for, and what is sent and tried
     #[arg(short, long)]
     verbose: bool,
-    /// Runs this once the port answers
+    /// Becomes this command once the port answers
     #[arg(last = true)]
     command: Vec<OsString>,
 }
@@ -67,12 +55,6 @@ pub(crate) struct Options {
 pub(crate) fn some_services(text: &str) -> Result<Services, BadServices> {
     if text.is_empty() { Err(BadServices::NotAService(NotAService)) } else { text.parse() }
 }
-
-/// How long to try where the user does not say: long for a packet, short for a person.
-const DEFAULT_WAIT: Span = Span::from_secs(match NonZeroU32::new(5) {
-    Some(secs) => secs,
-    None => NonZeroU32::MIN,
-});
 
 /// How long nothing is shown: a door that opens at once needs no progress.
 const QUIET: Duration = Duration::from_millis(200);
@@ -83,7 +65,7 @@ pub(crate) fn run(options: &Options, home: &Home, usual: &Database) -> Result<()
     if options.json {
         terminal::print_json(&report)?;
     }
-    let words = report.verdict(options.wait.duration())?;
+    let words = report.verdict(options.manner.wait.duration())?;
     if !options.json {
         terminal::say(words);
     }
@@ -94,25 +76,13 @@ pub(crate) fn run(options: &Options, home: &Home, usual: &Database) -> Result<()
 }
 
 fn ask(options: &Options, home: &Home, usual: &Database) -> Result<Report, Failure> {
-    let key = home.key()?;
-    let hosts = home.hosts()?;
-    let host = listing::known(&hosts, &options.host)?;
-    let way = reach::find(&host.line.endpoints, options.families)?;
-    let ports = Ports { named: options.probe, of_host: &host.ports, usual };
-    let plan = plan::open(options.services.clone(), options.span, options.source, &way.routes, ports)
-        .map_err(|why| Failure::new(Status::Usage, "nothing to open").because(why))?;
-    let address = Whom::from(plan.request.to());
-    let mut packets = Packets::new(key.secret, host.line.key, way.to, Request::Open(plan.request))?;
-    let (outcome, ports) = event_loop::run(send(options, &mut packets, &plan.look))??;
-    let report = Report {
-        host: options.host.clone(),
-        services: report::names(&options.services),
-        outcome,
-        server: packets.to(),
-        packets: packets.sent(),
-        address,
-        ports,
-    };
+    let wish = |_: &Profile| Wish { services: options.services.clone(), probe: options.probe, usual };
+    let mut asking = Asking::new(home, &options.host, wish, options.manner)?;
+    if options.verbose {
+        terminal::say(format_args!("address: {}", asking.reason()));
+    }
+    let (outcome, ports) = event_loop::run(send(options, &mut asking))??;
+    let report = asking.report(outcome, ports);
     if options.verbose {
         terminal::say(report.deed());
     }
@@ -122,11 +92,11 @@ fn ask(options: &Options, home: &Home, usual: &Database) -> Result<Report, Failu
 /// Sends, and looks where that is wanted and possible.
 async fn send(
     options: &Options,
-    packets: &mut Packets,
-    look: &Look,
+    asking: &mut Asking,
 ) -> Result<(report::Outcome, Vec<report::Port>), Failure> {
+    let Asking { packets, look, .. } = asking;
     let Some(probes) = (match look {
-        Look::At(probes) if !options.no_wait => Some(probes),
+        Look::At(probes) if !options.no_wait => Some(&*probes),
         Look::At(_) | Look::NoPort | Look::SomebodyElse => None,
     }) else {
         send_only(packets, options.repeat).await?;
@@ -141,6 +111,6 @@ async fn send(
             progress.show(render::waiting(probes, &options.host, since, packets.sent()));
         }
     };
-    let answers = watch(packets, probes, options.repeat, options.wait.duration(), show).await?;
+    let answers = watch(packets, probes, options.repeat, options.manner.wait.duration(), drop, show).await?;
     Ok(report::ports(probes, answers))
 }

@@ -31,14 +31,16 @@ pub(crate) struct Routes {
     family: Family,
     /// The server's address of that family.
     server: IpAddr,
+    /// This machine's.
+    own: IpAddr,
 }
 
 impl Routes {
     /// The routes, unless there is none.
     pub(crate) fn new(v4: Option<Route<Ipv4Addr>>, v6: Option<Route<Ipv6Addr>>) -> Option<Self> {
-        let over4 = v4.map(|route| IpAddr::V4(route.server));
-        let over6 = v6.map(|route| IpAddr::V6(route.server));
-        over4.or(over6).map(|server| Self { v4, v6, family: Family::of(server), server })
+        let over4 = v4.map(|route| (IpAddr::V4(route.server), IpAddr::V4(route.own)));
+        let over6 = v6.map(|route| (IpAddr::V6(route.server), IpAddr::V6(route.own)));
+        over4.or(over6).map(|(server, own)| Self { v4, v6, family: Family::of(server), server, own })
     }
 
     /// Where the packet goes.
@@ -46,9 +48,14 @@ impl Routes {
         self.server
     }
 
+    /// From where the packet goes, as far as this machine knows.
+    pub(crate) const fn own(&self) -> IpAddr {
+        self.own
+    }
+
     /// Whom to open for (`docs/protocol.md` section 3): own addresses are stated where they are global, for
     /// then nobody can redirect the opening; the packet's own source counts only where that family's is not.
-    fn addresses(&self, source: Source) -> Addresses {
+    pub(crate) fn addresses(&self, source: Source) -> Addresses {
         match source {
             Source::Stated(addresses) => addresses,
             Source::Sender => Addresses::NONE.with_sender(),
@@ -98,11 +105,24 @@ const fn has(addresses: Addresses, family: Family) -> bool {
     }
 }
 
+/// Whether an address is one by which the world knows its host.
+pub(crate) fn is_global(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_global_v4(&v4),
+        IpAddr::V6(v6) => is_global_v6(&v6),
+    }
+}
+
+/// Whether an address is one that a provider shares out behind its own NAT (RFC 6598).
+pub(crate) fn is_shared_v4(address: &Ipv4Addr) -> bool {
+    let [a, b, _, _] = address.octets();
+    a == 100 && b & 0xc0 == 64
+}
+
 /// Whether an address is one by which the world knows its host. Addresses for documentation (RFC 5737) count:
 /// networks that use them as examples use them as global ones.
 fn is_global_v4(address: &Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let shared = a == 100 && b & 0xc0 == 64; // RFC 6598
     let protocol_assignments = a == 192 && b == 0 && c == 0; // RFC 6890, 464XLAT among them
     let benchmarking = a == 198 && b & 0xfe == 18; // RFC 2544
     !(a == 0
@@ -110,7 +130,7 @@ fn is_global_v4(address: &Ipv4Addr) -> bool {
         || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
-        || shared
+        || is_shared_v4(address)
         || protocol_assignments
         || benchmarking)
 }

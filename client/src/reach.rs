@@ -12,7 +12,7 @@ use crate::io::net;
 use crate::plan::{Route, Routes};
 
 /// Which families to use, where not all.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct Families {
     /// Uses IPv4 alone
     #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
@@ -23,10 +23,19 @@ pub(crate) struct Families {
 }
 
 impl Families {
-    const fn have(self, family: Family) -> bool {
+    pub(crate) const fn have(self, family: Family) -> bool {
         match family {
             Family::V4 => !self.ipv6,
             Family::V6 => !self.ipv4,
+        }
+    }
+
+    /// The option that says this, where not all are used.
+    pub(crate) const fn word(self) -> Option<&'static str> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some("-4"),
+            (_, true) => Some("-6"),
+            (false, false) => None,
         }
     }
 }

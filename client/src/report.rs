@@ -59,7 +59,8 @@ pub(crate) struct Whom {
 /// A port that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Port {
-    name: String,
+    /// What it is called.
+    pub(crate) name: String,
     state: State,
     /// Where it accepted a connection.
     at: Option<SocketAddr>,
@@ -186,7 +187,7 @@ impl Report {
             Outcome::Sent => Ok(self.deed()),
             Outcome::Refuses => Err(Failure::new(Status::Unavailable, ports.join(", "))
                 .because("the server refuses the connection")
-                .hint("start the service there; if it has another port, name it with --probe PORT")),
+                .hint("start the service there; if it has another port, name that one, for `open` with --probe PORT")),
             Outcome::Silent => Err(self.silence(&ports.join(", "), wait)),
             Outcome::NoPort => Err(unseen("no TCP port is known for it")
                 .hint("name one with --probe PORT or `ports` in hosts.toml; with --no-wait, sending is all that is wanted")),

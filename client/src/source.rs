@@ -1,5 +1,6 @@
 //! Whom an opening is for, as the user says it: `auto`, `sender` or addresses.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -45,6 +46,19 @@ impl FromStr for Source {
             and(addresses, Address::new(address))
         })?;
         Ok(Self::Stated(addresses))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses = match self {
+            Self::Auto => return f.write_str("auto"),
+            Self::Sender => return f.write_str("sender"),
+            Self::Stated(addresses) => addresses,
+        };
+        let stated = [addresses.v4().map(IpAddr::from), addresses.v6().map(IpAddr::from)];
+        let stated: Vec<String> = stated.into_iter().flatten().map(|ip| ip.to_string()).collect();
+        f.write_str(&stated.join(","))
     }
 }
 

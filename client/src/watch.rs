@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -44,15 +45,25 @@ pub(crate) async fn send_only(packets: &mut Packets, repeat: u8) -> Result<(), F
     Ok(())
 }
 
-/// Sends packets and tries the ports of `probes` for at most `wait`; tells `progress` how long it has been.
+/// Tries the ports of `probes` once, for at most `wait`, and sends nothing else.
+pub(crate) async fn look(probes: &[Probe], wait: Duration) -> Vec<Answer> {
+    let mut watch = Watch::new(probes, Start::now(), drop);
+    watch.begin();
+    watch.until(wait).await;
+    watch.answers
+}
+
+/// Sends packets and tries the ports of `probes` for at most `wait`; hands `connected` the first connection to each,
+/// and tells `progress` how long it has been.
 pub(crate) async fn watch(
     packets: &mut Packets,
     probes: &[Probe],
     repeat: u8,
     wait: Duration,
+    connected: impl FnMut(TcpStream),
     progress: impl Fn(Duration, &Packets),
 ) -> Result<Vec<Answer>, Failure> {
-    let mut watch = Watch::new(probes, Start::now());
+    let mut watch = Watch::new(probes, Start::now(), connected);
     for (at, step) in timeline(repeat).take_while(|(at, _)| *at < wait) {
         if watch.until(at).await {
             return Ok(watch.answers);
@@ -67,28 +78,36 @@ pub(crate) async fn watch(
     Ok(watch.answers)
 }
 
+/// Whether every port answers within `wait` although nothing was sent.
+pub(crate) async fn answers_unasked(probes: &[Probe], wait: Duration) -> bool {
+    let mut watch = Watch::new(probes, Start::now(), drop);
+    watch.begin();
+    watch.until(wait).await
+}
+
 /// Connections on their way.
-struct Watch<'a> {
+struct Watch<'a, F> {
     start: Start,
     probes: &'a [Probe],
     answers: Vec<Answer>,
     /// For each probe, its connections from the oldest to the newest, finished ones among them.
     open: Vec<VecDeque<AbortHandle>>,
     running: JoinSet<Attempt>,
+    connected: F,
 }
 
 /// A connection that came to something.
 struct Attempt {
     probe: usize,
     at: SocketAddr,
-    result: io::Result<()>,
+    result: io::Result<TcpStream>,
 }
 
-impl<'a> Watch<'a> {
-    fn new(probes: &'a [Probe], start: Start) -> Self {
+impl<'a, F: FnMut(TcpStream)> Watch<'a, F> {
+    fn new(probes: &'a [Probe], start: Start, connected: F) -> Self {
         let answers = probes.iter().map(|_| Answer::Silent(None)).collect();
         let open = probes.iter().map(|_| VecDeque::new()).collect();
-        Self { start, probes, answers, open, running: JoinSet::new() }
+        Self { start, probes, answers, open, running: JoinSet::new(), connected }
     }
 
     /// Begins a connection to each port that has not answered.
@@ -133,7 +152,8 @@ impl<'a> Watch<'a> {
         };
         match result {
             _ if matches!(answer, Answer::Accepts { .. }) => {}
-            Ok(()) => {
+            Ok(connection) => {
+                (self.connected)(connection);
                 *answer = Answer::Accepts { at, after: self.start.elapsed() };
                 // Each of these that still comes through would be another visitor for the service to wonder at.
                 open.drain(..).for_each(|attempt| attempt.abort());

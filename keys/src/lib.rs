@@ -13,5 +13,6 @@ pub mod endpoint;
 pub mod fingerprint;
 pub mod invitation;
 pub mod point;
+pub mod sealed;
 pub mod server;
 pub mod text;

@@ -28,6 +28,8 @@ pub enum Kind {
     ServerSecret,
     /// A client's secret key.
     ClientSecret,
+    /// A client's secret key under a passphrase.
+    ClientSealed,
     /// An invitation: a server's public key and its endpoints, and the secret key that may enrol once.
     Invitation,
 }
@@ -87,8 +89,14 @@ pub(crate) struct Parts<'a, const N: usize> {
 const CHECKSUM_LEN: usize = 4;
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::Server, Self::Client, Self::ServerSecret, Self::ClientSecret, Self::Invitation];
+    const ALL: [Self; 6] = [
+        Self::Server,
+        Self::Client,
+        Self::ServerSecret,
+        Self::ClientSecret,
+        Self::ClientSealed,
+        Self::Invitation,
+    ];
 
     /// The kind of `line` by its first word, whatever the rest may be.
     #[must_use]
@@ -105,6 +113,7 @@ impl Kind {
             Self::Client => "knock-spa-client-v1",
             Self::ServerSecret => "knock-spa-server-secret-v1",
             Self::ClientSecret => "knock-spa-client-secret-v1",
+            Self::ClientSealed => "knock-spa-client-sealed-v1",
             Self::Invitation => "knock-spa-invite-v1",
         }
     }
@@ -124,15 +133,21 @@ pub(crate) fn parse<const N: usize>(wanted: Kind, line: &str) -> Result<Parts<'_
 
 /// Takes a line apart that has any number of words after the key, with one space between two.
 pub(crate) fn parse_words<const N: usize>(wanted: Kind, line: &str) -> Result<Parts<'_, N>, BadLine> {
+    let (key, rest) = split(wanted, line)?;
+    Ok(Parts { key: parse_blob(wanted, key)?, rest })
+}
+
+/// The second word of a line, and those behind it.
+pub(crate) fn split(wanted: Kind, line: &str) -> Result<(&str, Option<&str>), BadLine> {
     let mut words = line.splitn(3, ' ');
     let found = words.next().and_then(Kind::of_line).ok_or(BadLine::NotAKey { wanted })?;
     if found != wanted {
         return Err(BadLine::OtherKind { found, wanted });
     }
-    let key = parse_blob(wanted, words.next().ok_or(BadLine::Length)?)?;
+    let key = words.next().ok_or(BadLine::Length)?;
     match words.next() {
         Some(rest) if rest.split(' ').any(str::is_empty) => Err(BadLine::Spacing),
-        rest => Ok(Parts { key, rest }),
+        rest => Ok((key, rest)),
     }
 }
 

@@ -154,6 +154,9 @@ pub struct Status {
     pub failing_closes: FailingCloses,
     /// Enrolled clients.
     pub clients: usize,
+    /// Invitations by which somebody may still enrol.
+    #[serde(default)]
+    pub invitations: usize,
     /// The doors in knockd's manner, in the order of their files.
     #[serde(default)]
     pub knockd_doors: Vec<KnockdDoorStatus>,

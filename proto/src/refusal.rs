@@ -17,7 +17,7 @@ pub enum Refusal {
     Displaced,
     /// Stage 5: not sealed to this server.
     Unsealable,
-    /// Stage 6: no enrolled client has this key, or it is not valid now.
+    /// Stage 6: no enrolled client and no invitation has this key, or it is not valid now.
     UnknownClient,
     /// Stage 7: not newer than what this client sent before.
     Replayed,
@@ -29,15 +29,19 @@ pub enum Refusal {
     TooOften,
     /// Stage 11: this client may not ask for that.
     Unauthorised,
+    /// Stage 11: the invitation is used up, or its name or the new key is somebody's.
+    Taken,
+    /// Stage 11: the same client was enrolled by the same invitation before: nothing is left to do.
+    AlreadyEnrolled,
     /// Stage 11: too much is open already, for this client or for all.
     NoRoom,
-    /// Stage 12: it could not be recorded, so the door did not move.
+    /// Stage 12: it could not be recorded, so the door did not move, or nobody was enrolled.
     Unrecorded,
 }
 
 impl Refusal {
     /// Every refusal, in the order of the stages.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::WrongLength,
         Self::Junk,
         Self::Stale,
@@ -50,6 +54,8 @@ impl Refusal {
         Self::Malformed,
         Self::TooOften,
         Self::Unauthorised,
+        Self::Taken,
+        Self::AlreadyEnrolled,
         Self::NoRoom,
         Self::Unrecorded,
     ];
@@ -70,6 +76,8 @@ impl Refusal {
             Self::Malformed => "malformed",
             Self::TooOften => "too-often",
             Self::Unauthorised => "unauthorised",
+            Self::Taken => "taken",
+            Self::AlreadyEnrolled => "already-enrolled",
             Self::NoRoom => "no-room",
             Self::Unrecorded => "unrecorded",
         }

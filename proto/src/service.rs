@@ -167,6 +167,13 @@ impl Services {
     }
 }
 
+impl From<Service> for Services {
+    /// The list of one, which is never too long.
+    fn from(service: Service) -> Self {
+        Self(Vec::from([service]))
+    }
+}
+
 impl<'a> IntoIterator for &'a Services {
     type Item = &'a Service;
     type IntoIter = core::slice::Iter<'a, Service>;

@@ -58,6 +58,9 @@ fn write(event: &Event) {
         Event::Closed { door, address, by, cause } => {
             tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
         }
+        Event::Enrolled { name, key, from } => {
+            tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
+        }
         Event::Shortened { door, address, by, left } => {
             tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
         }
@@ -73,6 +76,7 @@ fn write(event: &Event) {
             let (skew, direction) = (clock.skew.as_secs(), clock.direction.name());
             tracing::warn!(event = "wrong-clock", client, skew, direction, %from, "its packets are refused as stale");
         }
+        Event::Dropped { refusal, count } => tracing::info!(event = "refused", reason = %refusal, count),
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),
         Event::NotStruckOut { door } => {

@@ -2,12 +2,14 @@
 
 mod check;
 mod client;
+mod columns;
 mod daemon;
 mod endpoint;
 mod failure;
 mod guard;
 mod import;
 mod init;
+mod invite;
 mod key;
 mod knockd;
 mod status;
@@ -46,6 +48,8 @@ enum Command {
     /// The enrolled clients.
     #[command(subcommand)]
     Client(client::Command),
+    /// Invite a client: print the line by which a device enrols itself, once.
+    Invite(Box<invite::Arguments>),
     /// Run the daemon, in the foreground.
     Run(daemon::RunArguments),
     /// The process that reads packets; the daemon starts it.
@@ -75,10 +79,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if knockd::is_meant(&arguments) {
         return knockd::run(&arguments);
     }
-    let done = match Cli::try_parse_from(arguments) {
+    let done = match Cli::try_parse_from(&arguments) {
         Ok(Cli { config, command: Some(command) }) => run_command(command, &config),
         Ok(Cli { command: None, .. }) => terminal::say(Cli::command().render_help()),
-        Err(error) if error.use_stderr() => Err(Failure::usage(&error)),
+        Err(error) if error.use_stderr() => {
+            Err(Failure { hint: invite::hint_on_words(&arguments), ..Failure::usage(&error) })
+        }
         Err(help) => terminal::say(help.render()),
     };
     done.map_or_else(|failure| terminal::complain(&failure), |()| ExitCode::SUCCESS)
@@ -90,6 +96,7 @@ fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(config, arguments),
         Command::Key(command) => key::run(config, command),
         Command::Client(command) => client::run(config, command),
+        Command::Invite(arguments) => invite::run(config, *arguments),
         Command::Run(arguments) => daemon::run(config, &arguments),
         Command::Listener => daemon::listen(),
         Command::Status(arguments) => status::run(config, &arguments),

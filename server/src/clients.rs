@@ -1,6 +1,7 @@
 //! The enrolled clients: one file each in a directory (`docs/protocol.md` section 8).
 
 pub mod date;
+pub mod invitations;
 pub mod words;
 
 mod policy;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use knock_spa_engine::client::{Client, ClientName};
 use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::comment::Comment;
+use knock_spa_proto::time::UnixTime;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::clients::policy::Policy;
@@ -20,7 +22,8 @@ use crate::config::ConfigError;
 use crate::config::remark::{Faults, Remark};
 use crate::files::{self, Doing, FileError};
 
-pub use crate::clients::policy::span_of;
+pub use crate::clients::invitations::Invitations;
+pub use crate::clients::policy::{client_in, span_of, text_of};
 pub use crate::clients::survey::Survey;
 
 /// The longest file of a client, in bytes: its lists at their longest fit in.
@@ -53,6 +56,12 @@ pub enum NotEnrolled {
     /// Its file would be none that can be read.
     #[error(transparent)]
     Faults(#[from] Faults),
+    /// The name is kept for whoever enrols by an invitation.
+    #[error("the name {0} is kept by an invitation")]
+    Reserved(ClientName),
+    /// The key is that of an invitation, which many may know.
+    #[error("this key is that of the invitation {0}")]
+    KeyOfInvitation(ClientName),
     /// The clients that there are can't be read.
     #[error(transparent)]
     Unreadable(#[from] ConfigError),
@@ -82,11 +91,18 @@ impl Roster {
 ///
 /// # Errors
 /// [`NotEnrolled`]; then nothing has changed.
-pub fn add(directory: &Path, client: &Client, comment: &Comment) -> Result<(), NotEnrolled> {
+pub fn add(directory: &Path, client: &Client, comment: &Comment, now: UnixTime) -> Result<(), NotEnrolled> {
     let _lock = lock(directory)?;
     let roster = Roster::load(directory)?;
     if let Some(owner) = roster.owner(&client.key) {
         return Err(NotEnrolled::KeyTaken(owner.name.clone()));
+    }
+    let invitations = Invitations::load(directory, &roster.clients)?;
+    if let Some(other) = invitations.invitations.iter().find(|other| *other.key() == client.key) {
+        return Err(NotEnrolled::KeyOfInvitation(other.name().clone()));
+    }
+    if invitations.keep(&client.name, now) {
+        return Err(NotEnrolled::Reserved(client.name.clone()));
     }
     let path = path_of(directory, &client.name);
     let text = policy::write(&path, client, comment)?;
@@ -139,12 +155,19 @@ pub fn change<E>(
     Ok(Changed { client, had_comments: text.contains('#') })
 }
 
-/// Removes a client's file, durably, whatever it says.
+/// Removes a client's file, durably, whatever it says; before that the invitation that it came by, so that nobody comes
+/// back by it whatever happens meanwhile.
 ///
 /// # Errors
 /// [`FileError::System`]; [`FileError::is_absent`] where there is no such client.
 pub fn remove(directory: &Path, name: &ClientName) -> Result<(), FileError> {
     let _lock = lock(directory)?;
+    if path_of(directory, name).exists() {
+        match files::remove(&path_of(&invitations::directory(directory), name)) {
+            Err(error) if !error.is_absent() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
     files::remove(&path_of(directory, name))
 }
 
@@ -154,25 +177,29 @@ pub fn path_of(directory: &Path, name: &ClientName) -> PathBuf {
     directory.join(format!("{name}{SUFFIX}"))
 }
 
-/// Keeps others from enrolling the same key at the same time, until dropped.
+/// Keeps others from enrolling or inviting at the same time, until dropped.
 fn lock(directory: &Path) -> Result<File, FileError> {
+    lock_with(directory, FlockOperation::LockExclusive)
+}
+
+fn lock_with(directory: &Path, operation: FlockOperation) -> Result<File, FileError> {
     let trying =
         |error: io::Error| FileError::System { doing: Doing::Lock, path: directory.to_owned(), error };
     let file = File::open(directory).map_err(trying)?;
-    flock(&file, FlockOperation::LockExclusive).map_err(|error| trying(error.into()))?;
+    flock(&file, operation).map_err(|error| trying(error.into()))?;
     Ok(file)
 }
 
 /// The names of all files that are not hidden, in order. What is not UTF-8 in a name becomes replacement
 /// characters, so that it is no client's.
-fn file_names(directory: &Path) -> Result<Vec<String>, FileError> {
+fn file_names(directory: &Path, limit: usize) -> Result<Vec<String>, FileError> {
     let trying =
         |error: io::Error| FileError::System { doing: Doing::Read, path: directory.to_owned(), error };
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(trying)? {
         names.push(entry.map_err(trying)?.file_name().to_string_lossy().into_owned());
-        if names.len() > MAX_CLIENTS {
-            return Err(trying(io::Error::other("more than 100000 files")));
+        if names.len() > limit {
+            return Err(trying(io::Error::other(format!("more than {limit} files"))));
         }
     }
     names.retain(|name| !name.starts_with('.'));

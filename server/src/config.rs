@@ -82,7 +82,8 @@ impl Config {
         let (text, _) = files::read_text(path, MAX_FILE_LEN)?;
         let read = |mut root: Table<'_>, reader: &mut Reader| {
             let section = root.section("paths", reader);
-            Some(lower::paths(native::paths(section, reader)))
+            let draft = native::paths(section, reader);
+            Some(lower::paths(draft, reader))
         };
         Ok(Reader::read(path, &text, read)?)
     }

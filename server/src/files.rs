@@ -119,6 +119,12 @@ impl FileError {
         matches!(self, Self::System { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
     }
 
+    /// Whether somebody else holds the lock.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::System { error, .. } if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Whether there is simply no such file.
     #[must_use]
     pub fn is_absent(&self) -> bool {

@@ -7,7 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use knock_spa_engine::admit::record::Record;
@@ -15,7 +15,7 @@ use ring::digest::{SHA256, digest};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 /// The first bytes of the file.
-const HEADER: &[u8] = b"knock-spa-journal-v1\n";
+pub const HEADER: &[u8] = b"knock-spa-journal-v1\n";
 
 /// Bytes of SHA-256 that are kept: against accidents, not against a writer of the file, who is root.
 const CHECKSUM: usize = 8;
@@ -44,6 +44,12 @@ pub enum JournalError {
     /// The file is longer than any that is written here.
     #[error("{} is too long to be a journal", .0.display())]
     TooLong(PathBuf),
+    /// A link, a directory or something else stands where a file belongs.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Others could put links or files of their own in the place of ours.
+    #[error("{} is not its owner's alone: others may write there, or it is somebody else's", .0.display())]
+    Exposed(PathBuf),
     /// The system refused.
     #[error("can't use {}: {error}", path.display())]
     System {
@@ -117,10 +123,10 @@ impl Lock {
     /// [`JournalError::InUse`] where another process has it; [`JournalError::System`].
     pub fn take(directory: &Path) -> Result<Self, JournalError> {
         let path = directory.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        is_our_own(directory)?;
+        let file = open(OpenOptions::new().create(true).truncate(false).write(true).mode(0o600), &path);
         // A disk that takes nothing any more must not keep the daemon from starting: what is there can be locked.
-        let file = file.or_else(|error| File::open(&path).map_err(|_| error));
-        let file = file.map_err(JournalError::at(&path))?;
+        let file = file.or_else(|error| open(OpenOptions::new().read(true), &path).map_err(|_| error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { directory: directory.to_owned(), _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse(directory.to_owned())),
@@ -192,7 +198,12 @@ impl Lock {
 
     fn try_create(&self, path: &Path, records: &[Record]) -> io::Result<Journal> {
         let new = self.directory.join("journal.new");
-        let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        // What an earlier attempt has left there, or a link, is not written to.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
         let mut journal = Journal {
             path: path.to_owned(),
             file,
@@ -231,6 +242,30 @@ impl Lock {
     }
 }
 
+/// Whether a directory is this user's or root's, and nobody else may write there: then no link of anybody else's stands
+/// in it.
+fn is_our_own(directory: &Path) -> Result<(), JournalError> {
+    let metadata = std::fs::metadata(directory).map_err(JournalError::at(directory))?;
+    let owners = [0, rustix::process::geteuid().as_raw()];
+    if owners.contains(&metadata.uid()) && metadata.mode() & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(JournalError::Exposed(directory.to_owned()))
+    }
+}
+
+/// Opens a regular file, and no link to one: the lock of another file would keep nobody out.
+fn open(options: &mut OpenOptions, path: &Path) -> Result<File, JournalError> {
+    let file = match options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(JournalError::NotAFile(path.to_owned()));
+        }
+        opened => opened.map_err(JournalError::at(path))?,
+    };
+    let metadata = file.metadata().map_err(JournalError::at(path))?;
+    if metadata.is_file() { Ok(file) } else { Err(JournalError::NotAFile(path.to_owned())) }
+}
+
 /// Reads what the journal in `directory` holds, and changes nothing: for whoever does not have the lock. A keeper puts
 /// new files in the place of old ones, so that what is read is one of them, and perhaps not the last.
 ///
@@ -267,18 +302,19 @@ fn read_file(
     path: &Path,
     damaged: impl Fn(&Path) -> Result<(), JournalError>,
 ) -> Result<(Vec<Record>, Condition), JournalError> {
-    let file = match File::open(path) {
+    let file = match open(OpenOptions::new().read(true), path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Condition::Absent)),
-        Err(error) => return Err(JournalError::at(path)(error)),
+        Err(JournalError::System { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((Vec::new(), Condition::Absent));
+        }
+        Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(JournalError::at(path))?;
     if bytes.len() as u64 >= MAX_FILE {
         return Err(JournalError::TooLong(path.to_owned()));
     }
-    let body = bytes.strip_prefix(HEADER).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
-    let (records, condition) = parse(body);
+    let (records, condition) = parse(&bytes).ok_or_else(|| JournalError::NotAJournal(path.to_owned()))?;
     if condition == Condition::Damaged {
         damaged(path)?;
     }
@@ -293,10 +329,7 @@ impl Journal {
             self.too_long = true;
             return;
         }
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-        self.pending.extend(length);
-        self.pending.extend(checksum(length, &payload));
-        self.pending.extend(payload);
+        self.pending.extend(framed(&payload));
     }
 
     /// Makes every record that was added durable.
@@ -357,13 +390,23 @@ impl Journal {
     }
 }
 
+/// The payload of a record as it stands in the file.
+#[must_use]
+pub fn framed(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&length[..], &checksum(length, payload), payload].concat()
+}
+
 fn checksum(length: [u8; 4], payload: &[u8]) -> [u8; CHECKSUM] {
     let digest = digest(&SHA256, &[&length[..], payload].concat());
     digest.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-/// The records up to the first that is not intact, and what that one means.
-fn parse(mut bytes: &[u8]) -> (Vec<Record>, Condition) {
+/// The records of a journal with these bytes up to the first that is not intact, and what that one means; `None`
+/// where it is no journal of this version.
+#[must_use]
+pub fn parse(file: &[u8]) -> Option<(Vec<Record>, Condition)> {
+    let mut bytes = file.strip_prefix(HEADER)?;
     let mut records = Vec::new();
     while let Some((record, rest)) = split_record(bytes) {
         records.push(record);
@@ -376,7 +419,7 @@ fn parse(mut bytes: &[u8]) -> (Vec<Record>, Condition) {
     } else {
         Condition::TornTail
     };
-    (records, condition)
+    Some((records, condition))
 }
 
 fn split_record(bytes: &[u8]) -> Option<(Record, &[u8])> {
@@ -385,15 +428,16 @@ fn split_record(bytes: &[u8]) -> Option<(Record, &[u8])> {
     let len =
         usize::try_from(u32::from_be_bytes(*length)).ok().filter(|len| (1..=MAX_PAYLOAD).contains(len))?;
     let (payload, rest) = rest.split_at_checked(len)?;
-    if checksum(*length, payload) != *sum {
-        return None;
-    }
-    Some((Record::decode(payload)?, rest))
+    // Before the checksum: rubbish ends at its first fields, and would cost megabytes of hashing at each of its bytes.
+    let record = Record::decode(payload)?;
+    (checksum(*length, payload) == *sum).then_some((record, rest))
 }
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test, as it should")]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use knock_spa_engine::admit::opening::OpeningId;
 
     use super::*;
@@ -478,6 +522,55 @@ mod tests {
         assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
         std::fs::remove_file(lock.journal()).unwrap();
         assert_eq!(lock.read().unwrap(), (Vec::new(), Condition::Absent));
+    }
+
+    /// Rubbish has a length at one place of 256, which seems to be that of megabytes behind it: with a checksum at each
+    /// place this takes minutes.
+    #[test]
+    fn damage_in_a_long_journal_is_read_in_a_moment() {
+        let mut seed = *b"thirty-two bytes, and no more...";
+        let rubbish = (0..1 << 14).flat_map(|_| {
+            let next = digest(&SHA256, &seed);
+            seed.copy_from_slice(next.as_ref());
+            seed
+        });
+        let records = records(1 << 18);
+        let frames =
+            |records: &[Record]| records.iter().flat_map(|one| framed(&one.encode())).collect::<Vec<_>>();
+        let file =
+            [HEADER.to_vec(), frames(&records[..2]), rubbish.collect(), frames(&records[2..])].concat();
+        assert_eq!(parse(&file), Some((records[..2].to_vec(), Condition::Damaged)));
+    }
+
+    #[test]
+    fn links_are_neither_followed_nor_locked() {
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (state, other) = (state.path(), elsewhere.path().join("other"));
+        std::fs::write(&other, "somebody's").unwrap();
+        let link = |name| symlink(&other, state.join(name)).unwrap();
+        link("lock");
+        assert!(matches!(Lock::take(state), Err(JournalError::NotAFile(_))));
+        std::fs::remove_file(state.join("lock")).unwrap();
+        let lock = Lock::take(state).unwrap();
+        link("journal.incomplete");
+        assert!(matches!(lock.read(), Err(JournalError::NotAFile(_))));
+        link("journal");
+        assert!(matches!(lock.read(), Err(JournalError::NotAFile(_))));
+        link("journal.new");
+        drop(lock.create(&records(1)).unwrap());
+        assert_eq!(lock.read().unwrap(), (records(1), Condition::Whole));
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's");
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_keeps_no_state() {
+        let directory = tempfile::tempdir().unwrap();
+        for mode in [0o770, 0o702, 0o1777] {
+            std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(Lock::take(directory.path()), Err(JournalError::Exposed(_))), "{mode:o}");
+        }
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        drop(Lock::take(directory.path()).unwrap());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod clients;
 mod cutting;
 mod desk;
 mod doing;
+mod enrolling;
 mod jobs;
 mod keys;
 mod listening;
@@ -377,7 +378,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::SequenceTimeout { door, from, stage } => {
                 self.tell(door, |door| Said::SequenceTimeout { door, from, stage });
             }
-            Report::Counters(counters) => self.listening.handle_counters(counters, now.boot),
+            Report::Counters(counters) => {
+                self.listening.handle_counters(counters, now.boot);
+                self.admit.handle_dropped(&self.listening.counted().refused, now);
+            }
         }
     }
 

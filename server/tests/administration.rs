@@ -4,6 +4,12 @@
 
 use std::process::{Command, Output};
 
+use knock_spa_keys::client::ClientLine;
+use knock_spa_keys::comment::Comment;
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_keys::server::ServerLine;
+use knock_spad::clients::date::NotAfter;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_knock-spad");
 const ALICE: &str = "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g alice@laptop";
 
@@ -12,7 +18,9 @@ fn in_an_empty_system(script: &str) -> Output {
     let mounts = "set -eu; for d in /etc /var/lib /run; do mount -t tmpfs none $d; done";
     Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "--propagation", "private", "sh", "-c"])
-        .arg(format!("{mounts}; knock_spad() {{ {PROGRAM} \"$@\"; }}; alice='{ALICE}'\n{script}"))
+        .arg(format!(
+            "{mounts}; knock_spad() {{ {PROGRAM} \"$@\"; }}; PROGRAM={PROGRAM}; alice='{ALICE}'\n{script}"
+        ))
         .output()
         .unwrap()
 }
@@ -292,4 +300,148 @@ fn a_full_disk_is_told() {
     let output = Command::new("sh").arg("-c").arg(format!("{PROGRAM} --help >/dev/full")).output().unwrap();
     assert_eq!(output.status.code(), Some(74));
     assert!(text(&output.stderr).starts_with("error: can't write to standard output: No space left"));
+}
+
+#[test]
+fn an_invitation_is_one_line_and_the_server_keeps_its_public_half() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw 2>/dev/null
+         knock_spad invite laptop --door ssh --service tcp/8443 --max-open 10m --not-after 2100-01-01
+         knock_spad invite phone --expires 1m
+         cat /var/lib/knock-spa/invitations.d/laptop.toml
+         ls -l /var/lib/knock-spa/invitations.d | tail -n +2 | cut -c 1-10",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{notes}");
+    let lines: Vec<_> = said.lines().collect();
+    let server: ServerLine = lines[0].parse().unwrap();
+    let [laptop, phone] = [1, 2].map(|at| lines[at].parse::<InvitationLine>().unwrap());
+    assert_eq!((laptop.name.as_str(), laptop.door.as_str()), ("laptop", "ssh"));
+    assert_eq!((phone.name.as_str(), phone.door.as_str()), ("phone", ""));
+    assert!(laptop.server == server && phone.server == server);
+    assert_ne!(laptop.secret.public(), phone.secret.public());
+    let key = ClientLine { key: laptop.secret.public(), comment: Comment::default() };
+    let kept = [
+        &format!("key        = \"{key}\""),
+        "services   = [\"ssh\", \"tcp/8443\"]",
+        "address    = \"sender\"",
+        "max-open   = \"10m\"",
+        "not-after  = 2100-01-01",
+        "rate       = \"60/min\"",
+    ];
+    assert_eq!(lines[3..9], kept);
+    let expires = lines[9].strip_prefix("expires    = ").unwrap();
+    assert!(expires.parse::<NotAfter>().is_ok());
+    assert_eq!(lines[10..], ["-rw-------", "-rw-------"]);
+    for (note, count) in [
+        (&*format!("invited laptop, until {expires}\n"), 1),
+        ("  The line is a SECRET, good once: whoever uses it first is this client.\n", 2),
+        ("  On the device that is to be the client: `knock-spa enroll`, and paste it there:\n", 2),
+        ("  It may open nothing: --door or --service gives it something to open.\n", 1),
+        // The secret goes to standard output alone.
+        ("knock-spa-invite-v1", 0),
+    ] {
+        assert_eq!(notes.matches(note).count(), count, "{note}: {notes}");
+    }
+}
+
+#[test]
+fn an_invitation_keeps_its_name_until_it_is_revoked() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw >/dev/null 2>&1
+         fails() { knock_spad \"$@\" && exit 9 || echo $?; }
+         knock_spad invite laptop >/dev/null 2>&1
+         fails invite laptop
+         fails client add laptop \"$alice\"
+         knock_spad client add alice \"$alice\" >/dev/null 2>&1
+         fails invite alice
+         fails invite tv --door nosuch
+         fails invite tv --expires 59s
+         fails invite tv --expires 31d
+         fails invite list --door ssh
+         fails invite --door ssh revoke
+         fails invite
+         knock_spad check
+         knock_spad invite revoke laptop
+         fails invite revoke laptop
+         knock_spad invite laptop >/dev/null 2>&1",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{notes}");
+    let checked = "/etc/knock-spa/knock-spad.toml: good; doors: 1; clients: 1; invitations: 1";
+    let said: Vec<_> = said.lines().collect();
+    assert_eq!(said, ["73", "73", "73", "65", "64", "64", "64", "64", "64", checked, "66"]);
+    for (note, count) in [
+        ("error: there is an invitation laptop already, and nobody has used it yet\n", 1),
+        ("error: the name laptop is kept by an invitation\n", 1),
+        ("`knock-spad invite revoke laptop` first\n", 2),
+        ("error: there is a client alice already\n", 1),
+        ("error: --door nosuch: the configuration has no such door\n", 1),
+        ("error: --expires: out of range\n  from 1m to 30d\n", 2),
+        ("`list` and `revoke` are words of `knock-spad invite`: nobody can be invited by such a name\n", 2),
+        ("revoked the invitation laptop\n", 1),
+        ("error: there is no invitation laptop\n", 1),
+    ] {
+        assert_eq!(notes.matches(note).count(), count, "{note}: {notes}");
+    }
+}
+
+#[test]
+fn invitations_are_listed_with_what_became_of_them() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw >/dev/null 2>&1
+         knock_spad invite list
+         for name in laptop old phone; do knock_spad invite $name --door ssh >/dev/null 2>&1; done
+         cd /var/lib/knock-spa/invitations.d
+         for name in laptop old phone; do sed -i \"s/^expires .*/expires = 2100-01-01T12:00:00Z/\" $name.toml; done
+         sed -i 's/2100/2020/' old.toml
+         echo \"used-by = '$alice'\" >>phone.toml
+         knock_spad invite list
+         knock_spad invite list --json
+         knock_spad invite revoke phone",
+    );
+    let (said, notes) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{notes}");
+    let (table, json) = said.split_once('[').unwrap();
+    let print = "SHA256:s3c9YLAPaGl2Gss1RFPnUf7O1Kkl4WXPiQvqAk3uowE";
+    assert_eq!(
+        table,
+        format!(
+            "NAME    SERVICES  UNTIL                 STATE\n\
+             laptop  ssh       2100-01-01T12:00:00Z  pending\n\
+             old     ssh       2020-01-01T12:00:00Z  expired\n\
+             phone   ssh       2100-01-01T12:00:00Z  used by {print}\n"
+        )
+    );
+    let json: serde_json::Value = serde_json::from_str(&format!("[{json}")).unwrap();
+    let row = |name, expires, state, by: Option<&str>| {
+        serde_json::json!({
+            "name": name, "services": ["ssh"], "expires": expires, "state": state, "used-by": by,
+        })
+    };
+    let expected = serde_json::json!([
+        row("laptop", "2100-01-01T12:00:00Z", "pending", None),
+        row("old", "2020-01-01T12:00:00Z", "expired", None),
+        row("phone", "2100-01-01T12:00:00Z", "used", Some(print)),
+    ]);
+    assert_eq!(json, expected);
+    assert!(notes.starts_with("nobody is invited\n"), "{notes}");
+    assert!(notes.contains("whoever used it stays enrolled: `knock-spad client remove phone`\n"), "{notes}");
+}
+
+#[test]
+fn a_terminal_gets_a_drawing_and_a_pipe_only_where_it_is_asked_for() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw >/dev/null 2>&1
+         knock_spad invite plain 2>/run/plain >/run/line
+         knock_spad invite drawn --qr 2>/run/drawn >>/run/line
+         script -qec \"$PROGRAM invite seen 2>/run/seen\" /dev/null >/run/typed
+         grep -c '^knock-spa-invite-v1 ' /run/line
+         for file in plain drawn seen; do grep -c █ /run/$file || :; done",
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    let counts: Vec<usize> = said.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(counts[..2], [2, 0]);
+    assert!(counts[2..].iter().all(|lines| (20..40).contains(lines)), "{said}");
 }

@@ -28,6 +28,7 @@ use std::ops::Deref;
 
 pub use listener::{Echo, Session};
 pub use namespace::Namespace;
+pub(crate) use probe::checksum;
 pub use probe::{Answer, Segment};
 pub use process::Running;
 pub use recorder::{Packet, Recorder};

@@ -57,10 +57,22 @@ impl<'w> Laptop<'w> {
         Run::of(self.host, &mut self.program(words), "")
     }
 
+    /// `knock-spa` with the words of this line, and `input` as its standard input, to its end.
+    #[must_use]
+    pub fn run_with_input(&self, line: &str, input: &str) -> Run {
+        Run::of(self.host, &mut self.program(&line.split_whitespace().collect::<Vec<_>>()), input)
+    }
+
     /// Starts `knock-spa` with the words of this line.
     #[must_use]
     pub fn spawn(&self, line: &str) -> Running {
         self.host.spawn(&mut self.program(&line.split_whitespace().collect::<Vec<_>>()))
+    }
+
+    /// Another program with these words, to its end.
+    #[must_use]
+    pub fn run_program(&self, words: &[String]) -> Run {
+        Run::of(self.host, self.with_hosts().args(words), "")
     }
 
     fn program(&self, words: &[&str]) -> Command {

@@ -27,6 +27,8 @@ pub const NAME: &str = "gw.example.net";
 pub struct Server<'w> {
     host: &'w Host,
     directory: TempDir,
+    /// What runs the daemon, such as `nsenter` and its options.
+    runner: Vec<String>,
     daemon: Option<Running>,
 }
 
@@ -39,7 +41,7 @@ impl<'w> Server<'w> {
     #[must_use]
     pub fn new(host: &'w Host, configuration: &str) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let server = Self { host, directory, daemon: None };
+        let server = Self { host, directory, runner: Vec::new(), daemon: None };
         server.configure(configuration);
         server.command(&["init", "--endpoint", NAME]).ended_with(0);
         server
@@ -95,9 +97,19 @@ impl<'w> Server<'w> {
         self.spawn_with(&[]);
     }
 
+    /// Has the daemon started by these words from now on, such as `nsenter` and its options.
+    pub fn run_by(&mut self, words: &[&str]) {
+        self.runner = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Starts the daemon with these in its environment.
     pub fn spawn_with(&mut self, environment: &[(&str, &str)]) {
         let mut command = self.program(&["run", "--log-level", "debug"]);
+        if let Some((runner, options)) = self.runner.split_first() {
+            let mut run = Command::new(runner);
+            run.args(options).arg(command.get_program()).args(command.get_args());
+            command = run;
+        }
         command.envs(environment.iter().copied());
         self.daemon = Some(self.host.spawn(&mut command));
     }
@@ -257,6 +269,19 @@ impl<'w> Server<'w> {
     #[must_use]
     pub fn start_command(&self, words: &[&str]) -> Running {
         self.host.spawn(&mut self.program(words))
+    }
+
+    /// What a daemon says that ends by itself: one that is started beside this one, on the same files.
+    ///
+    /// # Panics
+    /// Where it does not end soon, or not with `status`.
+    pub fn fails_to_run(&self, status: i32) -> String {
+        let mut daemon = self.host.spawn(&mut self.program(&["run"]));
+        let ended = daemon.wait();
+        // The last lines may still be on their way.
+        until(PATIENCE, "what it says of that", || daemon.output().contains("error: "));
+        assert_eq!(ended.code(), Some(status), "{}", daemon.output());
+        daemon.output()
     }
 
     fn program(&self, words: &[&str]) -> Command {

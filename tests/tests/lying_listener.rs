@@ -17,9 +17,11 @@ use knock_spa_proto::control::Counters;
 use knock_spa_proto::knock::DoorNumber;
 use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::report::{self, REPORT_LEN, Report};
-use knock_spa_proto::spa::request::{Addresses, Request};
-use knock_spa_proto::spa::{EnvelopeKey, Statement, seal};
+use knock_spa_proto::service::Services;
+use knock_spa_proto::spa::request::{Addresses, Close, Request};
+use knock_spa_proto::spa::{Enrol, EnvelopeKey, Statement, seal};
 use knock_spa_proto::time::UnixTime;
+use knock_spa_tests::invited;
 use knock_spa_tests::lab::{PATIENCE, World, until};
 use knock_spa_tests::laptop::{Laptop, ago, now, open, random};
 use knock_spa_tests::server::Server;
@@ -266,7 +268,6 @@ fn nobody_s_word_counts_for_another() {
         let key = scene.server.key();
         let bob = Laptop::new(&scene.world.stranger, &scene.world.server);
         scene.server.enrol(&bob, "bob", &["--door", "web"]);
-        scene.listener.take_orders();
         let from = scene.world.stranger.v4;
         let mut claims = Vec::new();
         // What alice has signed, under bob's name.
@@ -340,6 +341,82 @@ fn it_claims_knocks_and_only_at_doors_that_have_them() {
         let shown: Vec<_> = openings.iter().map(|opening| (&*opening.door, &*opening.by)).collect();
         assert_eq!(shown, [("imap", "classic knock")]);
         assert_eq!(scene.addresses(), ["2001:db8:2::2"]);
+    });
+}
+
+/// It has the server's key, and sees what the device signs; it has neither the invitation's secret nor the device's.
+#[test]
+fn whoever_is_invited_is_enrolled_as_what_it_is_and_nobody_in_its_place() {
+    with_keeper(|scene| {
+        let invitation = scene.server.invite("laptop", &["--door", "ssh"]);
+        let (key, ours, mallory) = (scene.server.key(), invited::device(), invited::device());
+        let honest = scene.signed_by(&invitation.secret, now(), &invited::request(&invitation, &ours));
+        let from = scene.world.stranger.v4;
+        // Any byte of it is changed: the invitation's name, the time, the signature, the new key, its proof.
+        let bytes = honest.to_bytes();
+        for at in 0..bytes.len() {
+            let mut changed = bytes;
+            changed[at] ^= 1 << (at % 8);
+            scene.listener.claim(key, Statement::from_bytes(changed), from);
+        }
+        // Its own key, with what it can sign itself; and by what the device has agreed to.
+        let by_itself = [
+            invited::request(&invitation, &mallory),
+            Request::Enrol(Enrol::new(&mallory, &key, &mallory.public())),
+            invited::request(&invitation, &ours),
+        ];
+        let count = u64::try_from(bytes.len() + 2 * by_itself.len()).unwrap();
+        for request in by_itself {
+            let own = scene.signed_by(&mallory, now(), &request);
+            let mut renamed = own.to_bytes();
+            renamed[..32].copy_from_slice(invitation.secret.public().as_bytes());
+            scene.listener.claim(key, own, from);
+            scene.listener.claim(key, Statement::from_bytes(renamed), from);
+        }
+        let counters = scene.await_refusals(count);
+        assert_eq!(counters.accepted, 0);
+        assert_eq!(scene.server.enrolled().len(), 1, "alice alone");
+        // None of that has spoiled the honest one, from wherever it is said to come.
+        scene.listener.claim(key, honest.clone(), from);
+        until(PATIENCE, "the device to be enrolled", || scene.counters().accepted == 1);
+        assert_eq!(scene.server.enrolled()[1], invited::listed("laptop", &ours.public()));
+        // And it is good once, before a restart of the listener and after it.
+        for _ in 0..2 {
+            let refused = scene.counters().refused["replayed"];
+            scene.listener.claim(key, honest.clone(), from);
+            until(PATIENCE, "the copy to be refused", || scene.counters().refused["replayed"] > refused);
+            scene.listener.send(&[]);
+            scene.listener.come_back();
+        }
+        assert_eq!(scene.server.enrolled().len(), 2);
+        scene.assert_shut();
+    });
+}
+
+/// An attacker of the listener who has the invitation as well, because somebody sent it by mail: it is good for one of
+/// the two, whoever is first, and the other is refused and told.
+#[test]
+fn of_two_who_have_an_invitation_one_is_enrolled() {
+    with_keeper(|scene| {
+        let invitation = scene.server.invite("laptop", &["--door", "ssh"]);
+        let (key, from) = (scene.server.key(), scene.world.stranger.v4);
+        let [first, second] = [invited::device(), invited::device()];
+        let claims = [&first, &second, &first]
+            .map(|device| scene.signed_by(&invitation.secret, now(), &invited::request(&invitation, device)));
+        for claim in claims {
+            scene.listener.claim(key, claim, from);
+        }
+        let counters = scene.await_refusals(2);
+        assert_eq!((counters.refused["taken"], counters.refused["already-enrolled"]), (1, 1));
+        assert_eq!(scene.server.enrolled()[1..], [invited::listed("laptop", &first.public())]);
+        // The invitation opens nothing by itself, and closes nothing of others.
+        for request in [sender(), Request::Close(Close::new(Services::none(), Addresses::NONE))] {
+            let claim = scene.signed_by(&invitation.secret, now(), &request);
+            scene.listener.claim(key, claim, from);
+        }
+        let counters = scene.await_refusals(4);
+        assert_eq!((counters.refused["unauthorised"], counters.accepted), (2, 1));
+        scene.assert_shut();
     });
 }
 

@@ -4,7 +4,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use knock_spa_proto::time::UnixTime;
 use zeroize::Zeroizing;
 
 /// The text of a file, wiped when dropped, and who may touch it.
@@ -53,11 +55,23 @@ fn permission_bits(metadata: &fs::Metadata) -> u32 {
     metadata.permissions().mode() & 0o7777
 }
 
+/// The permission bits of what is at `path`.
+pub(crate) fn mode(path: &Path) -> io::Result<u32> {
+    fs::metadata(path).map(|metadata| permission_bits(&metadata))
+}
+
+/// When the file at `path` was last written, by the clock of then; `None` where there is none, or no such time.
+pub(crate) fn written(path: &Path) -> Option<UnixTime> {
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    let since = written.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok().map(UnixTime::from_nanos)
+}
+
 /// Makes a directory for its owner alone, and those above it; returns its permission bits, which are looser
 /// where it existed so.
 pub(crate) fn make_private_directory(path: &Path) -> io::Result<u32> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    fs::metadata(path).map(|metadata| permission_bits(&metadata))
+    mode(path)
 }
 
 /// Waits until no other process of ours changes files of this directory. The lock ends when the value is

@@ -1,7 +1,9 @@
 //! What the caller's environment says, read once.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Status};
 
 /// The variables that matter here. Empty ones count as absent.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,19 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "this module is where the environment is read")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The path of this program.
+pub(crate) fn program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::new(Status::Os, "cannot tell where this program is").because(error))
+}
+
+/// A path that means the same from every directory.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| {
+        Failure::new(Status::Usage, format!("cannot tell where {} is", path.display())).because(error)
+    })
 }
 
 /// The name of this machine; `None` where it is not text.

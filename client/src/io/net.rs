@@ -52,7 +52,7 @@ pub(crate) fn hit_udp(peer: SocketAddr) -> io::Result<()> {
     sender(peer)?.send_to(&[0], peer).map(drop)
 }
 
-/// Connects to `peer` and hangs up.
-pub(crate) async fn connect(peer: SocketAddr) -> io::Result<()> {
-    TcpStream::connect(peer).await.map(drop)
+/// Connects to `peer`.
+pub(crate) async fn connect(peer: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(peer).await
 }

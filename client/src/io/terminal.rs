@@ -47,6 +47,11 @@ pub(crate) fn answer(question: &str) -> Result<Zeroizing<String>, Failure> {
     text.map_err(|error| Failure::new(Status::Data, "cannot read standard input").because(error))
 }
 
+/// Whether somebody can be asked on standard input.
+pub(crate) fn is_asked() -> bool {
+    io::stdin().is_terminal()
+}
+
 fn read_line(input: &mut impl io::BufRead) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     io::BufRead::read_line(&mut io::Read::take(input, MAX_ANSWER), &mut line)?;

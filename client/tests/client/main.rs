@@ -4,7 +4,13 @@
 
 mod bad_input;
 mod enroll;
+mod invitation;
 mod knock;
 mod open;
+mod passphrase;
 mod program;
+mod proxy;
 mod server;
+mod shell;
+mod terminal;
+mod via_ssh;

@@ -1,16 +1,17 @@
 //! A server on loopback, as far as a client can tell: it hears packets and says nothing.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use knock_spa_keys::client::ClientSecret;
-use knock_spa_keys::server::{ServerLine, ServerSecret};
+use knock_spa_keys::client::{ClientKey, ClientSecret};
+use knock_spa_keys::server::{ServerKey, ServerLine, ServerSecret};
 use knock_spa_proto::spa::request::Request;
 use knock_spa_proto::spa::{EnvelopeKey, PACKET_LEN, Proven};
 use socket2::{Domain, Socket, Type};
 
 /// How long to wait for what is to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server with the secret 32 × 0x07.
 pub(crate) struct Server {
@@ -29,6 +30,10 @@ impl Server {
         self.socket.local_addr().unwrap()
     }
 
+    pub(crate) fn key(&self) -> ServerKey {
+        self.secret.public()
+    }
+
     pub(crate) fn line(&self) -> String {
         let endpoints = self.address().to_string().parse().unwrap();
         ServerLine { key: self.secret.public(), endpoints }.to_string()
@@ -36,12 +41,23 @@ impl Server {
 
     /// The next packet, opened and proved to be of the client with the seed 32 × 0x09.
     pub(crate) fn hear(&self) -> Proven {
+        self.hear_of(&ClientSecret::from_seed([9; 32]).public())
+    }
+
+    /// The next packet, opened and proved to be of this client.
+    pub(crate) fn hear_of(&self, client: &ClientKey) -> Proven {
         let mut bytes = [0; PACKET_LEN + 1];
-        let len = self.socket.recv(&mut bytes).unwrap();
+        let len = loop {
+            match self.socket.recv(&mut bytes) {
+                // A socket that waits for a time is not gone on with after a signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                len => break len.unwrap(),
+            }
+        };
         let packet = bytes.get(..len).unwrap();
         let key = self.secret.public();
         let statement = EnvelopeKey::of(&key).open(packet).unwrap().unseal(&self.secret).unwrap();
-        statement.verify(&ClientSecret::from_seed([9; 32]).public(), &key).unwrap()
+        statement.verify(client, &key).unwrap()
     }
 
     pub(crate) fn hear_request(&self) -> Request {
@@ -104,6 +120,11 @@ impl SilentPort {
 
     pub(crate) fn number(&self) -> u16 {
         self.listener.local_addr().unwrap().port()
+    }
+
+    /// The next visitor.
+    pub(crate) fn visitor(&self) -> TcpStream {
+        self.listener.accept().unwrap().0
     }
 
     /// Takes what is queued, so that the next SYN is answered.

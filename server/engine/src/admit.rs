@@ -3,11 +3,13 @@
 //! Stages 6 to 12 of `docs/protocol.md` section 4. Everything the listener says is checked again from the signature
 //! up. Each decision becomes one record; what it moves is handed out only once the record is durable.
 
+mod asker;
 mod bucket;
 mod changing;
 mod decide;
 pub mod effect;
 mod ending;
+mod enrolling;
 pub mod explaining;
 mod holds;
 mod knocks;
@@ -29,14 +31,16 @@ use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
-use knock_spa_proto::refusal::Refusal;
+use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
+use self::asker::Asker;
 use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
+use self::enrolling::Enrolling;
 use self::explaining::Explanations;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
@@ -94,6 +98,8 @@ enum Awaited {
     Run(RunId),
     /// This door opens for this address.
     StrikeOut(Knockable, Address),
+    /// This client is enrolled: by its files, once its mark is on record.
+    Enrolment(Enrolling),
     /// Nothing: the record itself was what mattered.
     Nothing,
 }
@@ -140,32 +146,39 @@ impl Admit {
         if stamp.abs_diff(now.unix) > self.rules.window() {
             return Err(nobody(Refusal::Stale));
         }
-        let client =
-            self.rules.client(claim.statement.client()).filter(|client| client.is_valid_at(now.unix));
-        let client = client.cloned().ok_or_else(|| nobody(Refusal::UnknownClient))?;
-        if stamp <= self.mark(&client.key) {
+        let asker = Asker::of(&self.rules, claim.statement.client(), now.unix);
+        let asker = asker.ok_or_else(|| nobody(Refusal::UnknownClient))?;
+        if stamp <= self.mark(asker.key()) {
             return Err(nobody(Refusal::Replayed));
         }
         if !self.rules.is_server(&claim.server) {
             return Err(nobody(Refusal::Forged));
         }
-        let proven = claim.statement.clone().verify(&client.key, &claim.server);
+        let proven = claim.statement.clone().verify(asker.key(), &claim.server);
         let proven = proven.map_err(|_| nobody(Refusal::Forged))?;
-        // From here on the packet is the client's own.
-        let refused = |refusal| (refusal, Some(client.name.as_str().into()));
-        self.marks.insert(client.key, stamp);
+        // From here on the packet is the asker's own.
+        let refused = |refusal| (refusal, Some(asker.to_text()));
+        self.marks.insert(*asker.key(), stamp);
         let request = proven.request().map_err(|_| refused(Refusal::Malformed))?;
-        if !self.buckets.entry(client.key).or_insert_with(Bucket::full).take(client.rate, now.boot) {
+        if !self.buckets.entry(*asker.key()).or_insert_with(Bucket::full).take(asker.rate(), now.boot) {
             return Err(refused(Refusal::TooOften));
         }
-        let accepted = match request {
-            Request::Open(open) => self.open(&client, &open, claim, now),
-            Request::Close(close) => self.close_own(&client, &close, claim, now),
-            Request::Enrol(_) => Err(Refusal::Unauthorised),
+        let done = match (&asker, request) {
+            (Asker::Client(client), Request::Open(open)) => self.open(client, &open, claim, now),
+            (Asker::Client(client), Request::Close(close)) => self.close_own(client, &close, claim, now),
+            (Asker::Invitation(invitation), Request::Enrol(enrol)) => self.enrol(invitation, &enrol, claim),
+            (Asker::Client(_), Request::Enrol(_)) => Err(Refusal::Unauthorised),
+            (Asker::Invitation(_), Request::Open(_) | Request::Close(_)) => Err(Refusal::Unauthorised),
         };
-        accepted.map_err(refused)?;
-        self.key_uses.count(claim.server, client.key, now.unix);
+        done.map_err(refused)?;
+        self.key_uses.count(claim.server, *asker.key(), now.unix);
         Ok(())
+    }
+
+    /// Takes note of what the listener says that it has dropped by itself, all told.
+    pub fn handle_dropped(&mut self, dropped: &Tally, now: Now) {
+        let events = self.refusals.note_dropped(dropped, now.boot);
+        self.effects.extend(events.into_iter().map(Effect::Say));
     }
 
     fn mark(&self, client: &ClientKey) -> UnixTime {
@@ -276,6 +289,7 @@ impl Admit {
         match outcome {
             Outcome::Recorded(ticket, result) => self.handle_recorded(ticket, result, now),
             Outcome::StruckOut(ticket, result) => self.handle_struck_out(ticket, result, now),
+            Outcome::Enrolled(ticket, result) => self.handle_enrolled(ticket, result, now),
             Outcome::Ran(JobId::Hold(job), ended) => self.handle_ran(job, ended, now),
             Outcome::Ran(JobId::Run(job), ended) => self.handle_run_ended(job, ended, now),
         }
@@ -293,34 +307,48 @@ impl Admit {
         }
         self.journal_failed = result.is_err();
         match self.awaited.remove(&ticket) {
-            Some(Awaited::Opening(begun)) => {
-                for begun in begun {
-                    self.move_open(begun, result, now);
-                }
-            }
+            Some(Awaited::Opening(begun)) => self.move_all(begun, result, now),
             Some(Awaited::Closing(opening, flows)) => self.release(opening, flows),
             // Without a journal too: the administrator must get in, and what closes again is kept in memory.
             Some(Awaited::Run(id)) => self.go_on_with_run(id),
+            Some(Awaited::Enrolment(enrolling)) => self.go_on_with_enrolment(enrolling, result, now),
             Some(Awaited::StrikeOut(..) | Awaited::Nothing) | None => {}
+        }
+    }
+
+    /// Moves all that was asked for at once. Where some of it does not move, that is one refusal, and no request that
+    /// was accepted.
+    fn move_all(&mut self, begun: Vec<Begun>, recorded: Result<(), Unwritten>, now: Now) {
+        let mut refused = None;
+        for begun in begun {
+            refused = self.move_open(begun, recorded, now).or(refused);
+        }
+        if let Some((address, client)) = refused {
+            self.accepted = self.accepted.saturating_sub(u64::from(client.is_some()));
+            self.refuse(Refusal::Unrecorded, address, client, now);
         }
     }
 
     /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
     /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
-    /// lasts no longer than it was to.
-    fn move_open(&mut self, begun: Begun, recorded: Result<(), Unwritten>, now: Now) {
-        let Some(opening) = self.openings.get(begun.id).cloned() else { return };
+    /// lasts no longer than it was to: for whom, and which client asked, is returned then.
+    fn move_open(
+        &mut self,
+        begun: Begun,
+        recorded: Result<(), Unwritten>,
+        now: Now,
+    ) -> Option<(Address, Option<String>)> {
+        let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
             Means::Guard => {
                 self.openings.put_in_force(begun.id, begun.term);
                 self.set_elements(opening.elements(), now.boot);
             }
             Means::Commands { .. } if recorded.is_err() => {
-                self.refuse(Refusal::Unrecorded, opening.address, opening.origin.client(), now);
                 if !self.openings.revert(begun.id, begun.term) {
                     drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
                 }
-                return;
+                return Some((opening.address, opening.origin.client()));
             }
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
@@ -338,6 +366,7 @@ impl Admit {
             address: opening.address,
             extended: begun.extended,
         }));
+        None
     }
 
     /// Gives the guard's elements the end that the openings in force need.

@@ -9,8 +9,11 @@
 extern crate alloc;
 
 pub mod admit;
+#[cfg(test)]
+mod cases;
 pub mod client;
 pub mod command;
+pub mod invitation;
 pub mod knockd;
 pub mod pace;
 pub mod rules;

@@ -10,8 +10,9 @@ use knock_spa_proto::knock::ClassicKnock;
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
-use crate::client::Client;
+use crate::client::{Client, ClientName};
 use crate::command::CommandAction;
+use crate::invitation::Invitation;
 use crate::knockd::KnockdDoor;
 
 /// How long an opening lasts.
@@ -87,6 +88,7 @@ pub struct Rules {
     by_port: BTreeMap<ServicePort, ServiceName>,
     knockd_doors: Vec<KnockdDoor>,
     clients: BTreeMap<[u8; 32], Client>,
+    invitations: BTreeMap<[u8; 32], Invitation>,
     servers: Vec<ServerKey>,
     window: Duration,
 }
@@ -116,7 +118,15 @@ impl Rules {
             }
         }
         let clients = by_key(clients)?;
-        Ok(Self { doors: by_name, by_port, knockd_doors: Vec::new(), clients, servers, window })
+        Ok(Self {
+            doors: by_name,
+            by_port,
+            knockd_doors: Vec::new(),
+            clients,
+            invitations: BTreeMap::new(),
+            servers,
+            window,
+        })
     }
 
     /// The same rules for these clients in place of the others.
@@ -125,6 +135,14 @@ impl Rules {
     /// [`BadRules::ClientTwice`].
     pub fn with_clients(self, clients: Vec<Client>) -> Result<Self, BadRules> {
         Ok(Self { clients: by_key(clients)?, ..self })
+    }
+
+    /// The same rules with these invitations in place of the others. A key is a client's or one invitation's: what is
+    /// neither's alone invites nobody.
+    #[must_use]
+    pub fn with_invitations(self, invitations: Vec<Invitation>) -> Self {
+        let invitations = invitations.into_iter().map(|one| (*one.key().as_bytes(), one)).collect();
+        Self { invitations, ..self }
     }
 
     /// The same rules with these doors in knockd's manner beside the others.
@@ -165,6 +183,40 @@ impl Rules {
     /// The enrolled clients, by key.
     pub fn clients(&self) -> impl Iterator<Item = &Client> {
         self.clients.values()
+    }
+
+    /// The client of this name.
+    #[must_use]
+    pub fn client_named(&self, name: &ClientName) -> Option<&Client> {
+        self.clients().find(|client| client.name == *name)
+    }
+
+    /// The invitation whose key has these bytes, used or not.
+    #[must_use]
+    pub fn invitation(&self, key: &[u8; 32]) -> Option<&Invitation> {
+        self.invitations.get(key)
+    }
+
+    /// The invitations, by key.
+    pub fn invitations(&self) -> impl Iterator<Item = &Invitation> {
+        self.invitations.values()
+    }
+
+    /// Whether a client or an invitation has this key.
+    #[must_use]
+    pub fn has_key(&self, key: &ClientKey) -> bool {
+        self.clients.contains_key(key.as_bytes()) || self.invitations.contains_key(key.as_bytes())
+    }
+
+    /// Takes in the client that this invitation has made of this key.
+    pub(crate) fn enrol(&mut self, invitation: &Invitation, key: ClientKey) {
+        let client = invitation.client_of(key);
+        if self.client_named(&client.name).is_none() {
+            self.clients.entry(*key.as_bytes()).or_insert(client);
+        }
+        if let Some(invitation) = self.invitations.get_mut(invitation.key().as_bytes()) {
+            invitation.used_by = Some(key);
+        }
     }
 
     /// Whether packets for this server key are ours.

@@ -8,7 +8,7 @@ use knock_spa_engine::client::{Client, Right};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::terminal;
 use crate::clients::words::Granted;
-use crate::clients::{self, Roster};
+use crate::clients::{self, Invitations, Roster, invitations};
 use crate::config::dialect::Dialect;
 use crate::config::remark::Remark;
 use crate::config::settings::Settings;
@@ -64,7 +64,11 @@ impl Findings {
         }
         self.key(&settings.paths.key);
         let clients = self.clients(&settings);
-        Some(format!("good; doors: {doors}{knockd_doors}; clients: {clients}"))
+        let invitations = match self.invitations(&settings, &clients) {
+            0 => String::new(),
+            count => format!("; invitations: {count}"),
+        };
+        Some(format!("good; doors: {doors}{knockd_doors}; clients: {}{invitations}", clients.len()))
     }
 
     fn config(&mut self, path: &Path, dialect: Dialect) -> Option<Settings> {
@@ -101,20 +105,44 @@ impl Findings {
         }
     }
 
-    /// How many clients there are.
-    fn clients(&mut self, settings: &Settings) -> usize {
+    /// The clients that there are.
+    fn clients(&mut self, settings: &Settings) -> Vec<Client> {
         let directory = &settings.paths.clients;
         match Roster::load(directory) {
             Ok(roster) => {
                 self.warnings.extend(roster.warnings);
-                let idle = roster.clients.iter().flat_map(|client| idle_rights(client, settings));
+                let idle = roster.clients.iter().flat_map(|client| {
+                    idle_rights(client, &clients::path_of(directory, &client.name), settings)
+                });
                 self.warnings.extend(idle);
-                return roster.clients.len();
+                return roster.clients;
             }
             Err(ConfigError::File(error)) => self.file(directory, &error),
             Err(ConfigError::Faults(faults)) => self.errors.extend(faults.into_vec()),
         }
-        0
+        Vec::new()
+    }
+
+    /// How many invitations there are, used or not.
+    fn invitations(&mut self, settings: &Settings, clients: &[Client]) -> usize {
+        let directory = &settings.paths.clients;
+        match Invitations::load(directory, clients) {
+            Ok(found) => {
+                self.errors.extend(found.faults);
+                self.warnings.extend(found.warnings);
+                let invited = found.invitations.iter();
+                let idle = invited.flat_map(|one| {
+                    let file = clients::path_of(&invitations::directory(directory), one.name());
+                    idle_rights(&one.client, &file, settings)
+                });
+                self.warnings.extend(idle);
+                found.invitations.len()
+            }
+            Err(error) => {
+                self.file(&invitations::directory(directory), &error);
+                0
+            }
+        }
     }
 
     /// A file that is not there yet, or that is not for whoever asks, is no error.
@@ -129,17 +157,16 @@ impl Findings {
     }
 }
 
-/// What a client may ask for, but no door has.
-fn idle_rights(client: &Client, settings: &Settings) -> Vec<Remark> {
+/// What the client of this file may ask for, but no door has.
+fn idle_rights(client: &Client, file: &Path, settings: &Settings) -> Vec<Remark> {
     let is_idle = |right: &&Right| match right {
         Right::Door(name) => settings.door(*name).is_none(),
         Right::Ports(..) => {
             !settings.doors.iter().any(|door| door.ports.iter().any(|port| right.covers(door, *port)))
         }
     };
-    let file = clients::path_of(&settings.paths.clients, &client.name);
     let remark = |right: &Right| Remark {
-        file: file.clone(),
+        file: file.to_owned(),
         line: None,
         what: format!("{}: services: no door has {}", file.display(), Granted(right.clone())),
         hint: None,

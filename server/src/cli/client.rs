@@ -3,9 +3,9 @@
 mod add;
 mod last_use;
 mod list;
-mod options;
+pub(super) mod options;
 mod set;
-mod telling;
+pub(super) mod telling;
 
 use std::path::Path;
 

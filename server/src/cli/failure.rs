@@ -5,6 +5,7 @@ use std::fmt::Display;
 use clap::error::ErrorKind;
 
 use crate::clients::NotEnrolled;
+use crate::clients::invitations::NotInvited;
 use crate::config::ConfigError;
 use crate::config::dialect::Dialect;
 use crate::config::remark::Faults;
@@ -161,10 +162,17 @@ impl From<JournalError> for Failure {
             JournalError::System { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Exit::Permission
             }
-            JournalError::NotAJournal(_) | JournalError::TooLong(_) => Exit::Data,
+            JournalError::NotAJournal(_) | JournalError::TooLong(_) | JournalError::NotAFile(_) => Exit::Data,
+            JournalError::Exposed(_) => Exit::Permission,
             JournalError::System { .. } => Exit::Io,
         };
-        Self::new(exit, error)
+        let hint = if let JournalError::Exposed(directory) = &error {
+            Some(format!("chown root {0} && chmod go-w {0}", directory.display()))
+        } else {
+            None
+        };
+        let failure = Self::new(exit, error);
+        if let Some(hint) = hint { failure.hint(hint) } else { failure }
     }
 }
 
@@ -173,12 +181,36 @@ impl From<NotEnrolled> for Failure {
         match error {
             NotEnrolled::NameTaken(_) => Self::new(Exit::CantCreate, error)
                 .hint("choose another name, or `knock-spad client remove` it first"),
+            NotEnrolled::Reserved(ref name) => {
+                let hint = format!("choose another name, or `knock-spad invite revoke {name}` first");
+                Self::new(Exit::CantCreate, error).hint(hint)
+            }
+            NotEnrolled::KeyOfInvitation(_) => Self::new(Exit::Data, error)
+                .hint("each device makes its own key: `knock-spa enroll` prints its line"),
             NotEnrolled::KeyTaken(_) => {
                 Self::new(Exit::Data, error).hint("each device has its own key, and each key one client")
             }
             NotEnrolled::Faults(faults) => faults.into(),
             NotEnrolled::Unreadable(error) => Self::of_clients(error),
             NotEnrolled::File(error) => Self::of_clients(error.into()),
+        }
+    }
+}
+
+impl From<NotInvited> for Failure {
+    fn from(error: NotInvited) -> Self {
+        match error {
+            NotInvited::NameTaken(_) => Self::new(Exit::CantCreate, error)
+                .hint("choose another name, or `knock-spad client remove` it first"),
+            NotInvited::Pending(ref name) => {
+                let hint = format!("choose another name, or `knock-spad invite revoke {name}` first");
+                Self::new(Exit::CantCreate, error).hint(hint)
+            }
+            NotInvited::TooMany => Self::new(Exit::CantCreate, error)
+                .hint("`knock-spad invite list` shows them, `knock-spad invite revoke NAME` removes one"),
+            NotInvited::Faults(faults) => faults.into(),
+            NotInvited::Unreadable(error) => Self::of_clients(error),
+            NotInvited::File(error) => Self::of_clients(error.into()),
         }
     }
 }

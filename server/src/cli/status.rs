@@ -73,7 +73,7 @@ fn words(status: &Status) -> String {
     for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
         line(&mut text, &format!("  {count} {reason}"));
     }
-    line(&mut text, &format!("clients: {}", status.clients));
+    line(&mut text, &format!("clients: {}; invited: {}", status.clients, status.invitations));
     wrong_clocks(&status.refusals).iter().for_each(|words| line(&mut text, &format!("  {words}")));
     if status.server_keys.len() > 1 {
         status.server_keys.iter().for_each(|key| line(&mut text, &key_words(key)));

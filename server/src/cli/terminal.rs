@@ -3,7 +3,7 @@
 //! Results go to standard output, so that they can be piped; what is said about them goes to standard error.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::cli::failure::{Exit, Failure};
@@ -15,6 +15,25 @@ pub(super) fn say(result: impl Display) -> Result<(), Failure> {
             Err(Failure::new(Exit::Io, format_args!("can't write to standard output: {error}")))
         }
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a secret that is a result, as a line, without a copy of it in memory.
+pub(super) fn say_secret(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written =
+        out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    drop(out);
+    written.map_err(|error| Failure::new(Exit::Io, format_args!("can't write to standard output: {error}")))
+}
+
+/// Writes a drawing of light characters beside the results; where that is a terminal, on a dark ground whatever its own is.
+pub(super) fn draw(lines: &[String]) {
+    let mut out = io::stderr().lock();
+    let (dark, plain) = if out.is_terminal() { ("\x1b[97;40m", "\x1b[0m") } else { ("", "") };
+    for line in lines {
+        // There is nobody to tell that telling failed.
+        writeln!(out, "{dark}{line}{plain}").unwrap_or_default();
     }
 }
 

@@ -37,7 +37,20 @@ pub(super) fn parse(file: &Path, name: &ClientName, text: &str) -> Result<Policy
 }
 
 fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<Policy> {
-    let key = table.read("key", reader, key);
+    let hint = "key = \"knock-spa-client-v1 ...\", as `knock-spa enroll` prints it";
+    let policy = read_client(name, hint, &mut table, reader);
+    table.finish(reader);
+    policy
+}
+
+/// The keys of a client in a table that may have others. `key_hint` tells where its key comes from.
+pub(super) fn read_client(
+    name: &ClientName,
+    key_hint: &str,
+    table: &mut Table<'_>,
+    reader: &mut Reader,
+) -> Option<Policy> {
+    let key = table.read("key", reader, client_key);
     let services = table.read("services", reader, |entry, reader| {
         entry.list(MAX_LIST, reader, |service, reader| service.parse(None, reader))
     });
@@ -47,9 +60,8 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
     let not_before = table.read("not-before", reader, date);
     let not_after = table.read("not-after", reader, date);
     let rate = table.read("rate", reader, |entry, reader| entry.parse(None, reader));
-    table.finish(reader);
     if key.is_absent() {
-        reader.fault(1, "no key", Some("key = \"knock-spa-client-v1 ...\", as `knock-spa enroll` prints it"));
+        reader.fault(1, "no key", Some(key_hint));
     }
     is_ever_valid(&not_before, &not_after, reader);
     let Given::Value(At { line: key_line, value: ClientLine { key, comment } }) = key else { return None };
@@ -69,7 +81,7 @@ fn read(name: &ClientName, mut table: Table<'_>, reader: &mut Reader) -> Option<
 }
 
 /// Never shows the text: it may be a secret key in the wrong file.
-fn key(entry: Entry<'_>, reader: &mut Reader) -> Option<ClientLine> {
+pub(super) fn client_key(entry: Entry<'_>, reader: &mut Reader) -> Option<ClientLine> {
     let place = entry.place.clone();
     entry.text(reader)?.parse().map_err(|error| place.fault(error, None, reader)).ok()
 }
@@ -86,7 +98,10 @@ fn from(entry: Entry<'_>, reader: &mut Reader) -> Option<Vec<Cidr>> {
     Some(networks.into_iter().map(|at| at.value).collect())
 }
 
-fn date<T: TryFrom<Datetime, Error = NotADate>>(entry: Entry<'_>, reader: &mut Reader) -> Option<T> {
+pub(super) fn date<T: TryFrom<Datetime, Error = NotADate>>(
+    entry: Entry<'_>,
+    reader: &mut Reader,
+) -> Option<T> {
     let place = entry.place.clone();
     entry.datetime(reader)?.try_into().map_err(|error| place.fault(error, None, reader)).ok()
 }
@@ -99,11 +114,27 @@ fn is_ever_valid(start: &Given<NotBefore>, end: &Given<NotAfter>, reader: &mut R
     }
 }
 
+/// The client `name` of a file's text.
+///
+/// # Errors
+/// All faults in it.
+pub fn client_in(file: &Path, name: &ClientName, text: &str) -> Result<Client, Faults> {
+    parse(file, name, text).map(|policy| policy.client)
+}
+
+/// The text of a client's file. `comment` stands after its key.
+#[must_use]
+pub fn text_of(client: &Client, comment: &Comment) -> String {
+    Written { client, comment }.to_string()
+}
+
 /// A client's file, to be written. Every value is of an alphabet that needs no quoting.
 #[derive(Debug)]
-struct Written<'a> {
-    client: &'a Client,
-    comment: &'a Comment,
+pub(super) struct Written<'a> {
+    /// The client.
+    pub(super) client: &'a Client,
+    /// What to write after its key.
+    pub(super) comment: &'a Comment,
 }
 
 impl fmt::Display for Written<'_> {

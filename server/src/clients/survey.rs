@@ -1,4 +1,4 @@
-//! All files of a directory of clients, each judged by itself.
+//! All files of a directory of clients or invitations, each judged by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,8 +8,8 @@ use knock_spa_engine::client::{Client, ClientName};
 use knock_spa_keys::client::ClientKey;
 
 use crate::clients::policy::{self, Policy};
-use crate::clients::{MAX_FILE_LEN, SUFFIX, file_names};
-use crate::config::remark::Remark;
+use crate::clients::{MAX_CLIENTS, MAX_FILE_LEN, SUFFIX, file_names};
+use crate::config::remark::{Faults, Remark};
 use crate::files::{self, FileError};
 
 /// What the files of a directory say. Two files with one key cannot be used, neither of them: nobody knows whose it is.
@@ -31,11 +31,8 @@ impl Survey {
     /// # Errors
     /// [`FileError`] where the directory can't be read.
     pub fn of(directory: &Path) -> Result<Self, FileError> {
-        let mut reading = Reading::default();
-        for name in file_names(directory)? {
-            reading.file(directory.join(&name), &name);
-        }
-        Ok(reading.surveyed())
+        let Files { usable, unusable, faults, warnings } = Files::read(directory, MAX_CLIENTS)?;
+        Ok(Self { clients: usable, unusable, faults, warnings })
     }
 
     /// The survey to go by where these clients are in force: whoever has no file any more is out, each file that can be
@@ -62,32 +59,75 @@ impl Survey {
     }
 }
 
-/// A survey that is being made.
-#[derive(Default)]
-struct Reading {
-    survey: Survey,
+/// What a file stands for: somebody with a name, which the file has too, and a key that nobody else has.
+pub(super) trait Filed: Sized {
+    /// The noun for it.
+    const NOUN: &str;
+
+    /// Reads the text of `file`, which is that of `name`; and the line that has the key, from 1.
+    fn parse(file: &Path, name: &ClientName, text: &str) -> Result<(Self, usize), Faults>;
+
+    fn name(&self) -> &ClientName;
+
+    fn key(&self) -> &ClientKey;
+}
+
+/// The files of a directory, each judged by itself.
+pub(super) struct Files<T> {
+    /// What can be used, in the order of names; no two with one key.
+    pub(super) usable: Vec<T>,
+    /// The names of those that are there and cannot be used.
+    pub(super) unusable: BTreeSet<ClientName>,
+    /// Why they, and files with names that are nobody's, cannot be used.
+    pub(super) faults: Vec<Remark>,
+    /// What is weak or strange about files.
+    pub(super) warnings: Vec<Remark>,
+}
+
+impl<T: Filed> Files<T> {
+    /// Reads all files of a directory that has no more than `limit`.
+    pub(super) fn read(directory: &Path, limit: usize) -> Result<Self, FileError> {
+        let mut reading = Reading { files: Self::none(), owners: BTreeMap::new() };
+        for name in file_names(directory, limit)? {
+            reading.file(directory.join(&name), &name);
+        }
+        let mut files = reading.files;
+        let unusable = &files.unusable;
+        files.usable.retain(|entry| !unusable.contains(entry.name()));
+        Ok(files)
+    }
+
+    /// Those of an empty directory.
+    pub(super) const fn none() -> Self {
+        Self { usable: Vec::new(), unusable: BTreeSet::new(), faults: Vec::new(), warnings: Vec::new() }
+    }
+}
+
+/// Files that are being read.
+struct Reading<T> {
+    files: Files<T>,
     owners: BTreeMap<ClientKey, ClientName>,
 }
 
-impl Reading {
+impl<T: Filed> Reading<T> {
     fn file(&mut self, path: PathBuf, name: &str) {
         let Some(stem) = name.strip_suffix(SUFFIX) else {
             let what = format!("{} is not read: its name does not end with {SUFFIX}", path.display());
-            return self.survey.warnings.push(Remark { file: path, line: None, what, hint: None });
+            return self.files.warnings.push(Remark { file: path, line: None, what, hint: None });
         };
         match stem.parse() {
-            Ok(client) => self.client(&path, &client),
+            Ok(name) => self.named(&path, &name),
             Err(error) => {
                 let what = format!("{}: {error}", path.display());
-                self.survey.faults.push(Remark { file: path, line: None, what, hint: None });
+                self.files.faults.push(Remark { file: path, line: None, what, hint: None });
             }
         }
     }
 
-    fn client(&mut self, path: &Path, name: &ClientName) {
+    fn named(&mut self, path: &Path, name: &ClientName) {
         match files::read_text(path, MAX_FILE_LEN) {
-            Ok((text, mode)) => match policy::parse(path, name, &text) {
-                Ok(policy) => self.policy(path, mode, policy),
+            Ok((text, mode)) => match T::parse(path, name, &text) {
+                Ok((entry, key_line)) => self.entry(path, mode, entry, key_line),
                 Err(faults) => self.unusable(name, faults.into_vec()),
             },
             // It was removed since the directory was read.
@@ -97,33 +137,43 @@ impl Reading {
     }
 
     fn unusable(&mut self, name: &ClientName, faults: Vec<Remark>) {
-        self.survey.faults.extend(faults);
-        self.survey.unusable.insert(name.clone());
+        self.files.faults.extend(faults);
+        self.files.unusable.insert(name.clone());
     }
 
-    fn policy(&mut self, path: &Path, mode: u32, Policy { client, key_line, .. }: Policy) {
+    fn entry(&mut self, path: &Path, mode: u32, entry: T, key_line: usize) {
         if mode & 0o022 != 0 {
             let what = "others than its owner can write this file, and so let themselves in".into();
             let hint = Some(format!("chmod 600 {}", path.display()));
-            self.survey.warnings.push(Remark { file: path.to_owned(), line: Some(1), what, hint });
+            self.files.warnings.push(Remark { file: path.to_owned(), line: Some(1), what, hint });
         }
-        if let Some(owner) = self.owners.get(&client.key).cloned() {
-            let what = format!("key: client {owner} has this key already");
-            let hint = Some("one key for each client: remove one of the files".into());
+        if let Some(owner) = self.owners.get(entry.key()).cloned() {
+            let noun = T::NOUN;
+            let what = format!("key: {noun} {owner} has this key already");
+            let hint = Some(format!("one key for each {noun}: remove one of the files"));
             let fault = Remark { file: path.to_owned(), line: Some(key_line), what, hint };
-            self.unusable(&client.name, [fault].into());
-            self.survey.unusable.insert(owner);
+            self.unusable(entry.name(), [fault].into());
+            self.files.unusable.insert(owner);
             return;
         }
-        self.owners.insert(client.key, client.name.clone());
-        self.survey.clients.push(client);
+        self.owners.insert(*entry.key(), entry.name().clone());
+        self.files.usable.push(entry);
+    }
+}
+
+impl Filed for Client {
+    const NOUN: &str = "client";
+
+    fn parse(file: &Path, name: &ClientName, text: &str) -> Result<(Self, usize), Faults> {
+        policy::parse(file, name, text).map(|Policy { client, key_line, .. }| (client, key_line))
     }
 
-    fn surveyed(self) -> Survey {
-        let mut survey = self.survey;
-        let unusable = &survey.unusable;
-        survey.clients.retain(|client| !unusable.contains(&client.name));
-        survey
+    fn name(&self) -> &ClientName {
+        &self.name
+    }
+
+    fn key(&self) -> &ClientKey {
+        &self.key
     }
 }
 

@@ -7,6 +7,8 @@ use knock_spa_proto::port::Transport;
 use super::*;
 use crate::clients::date::{NotAfter, NotBefore};
 
+const NOW: UnixTime = UnixTime::from_nanos(1_790_000_000_000_000_000);
+
 fn key(number: u8) -> ClientKey {
     ClientSecret::from_seed([number; 32]).public()
 }
@@ -34,11 +36,11 @@ fn comment() -> Comment {
 }
 
 fn enrol(directory: &Path, client: &Client) -> Result<(), NotEnrolled> {
-    add(directory, client, &comment())
+    add(directory, client, &comment(), NOW)
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    file_names(directory).unwrap()
+    file_names(directory, MAX_CLIENTS).unwrap()
 }
 
 /// A full one.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
+use crate::clients::invitations;
 use crate::config::as_knockd;
 use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft};
 use crate::config::knockd::KnockdOptions;
@@ -58,7 +59,7 @@ pub(super) fn lower(draft: Draft, files: &mut dyn NamedFiles, reader: &mut Reade
         explain: draft.spa.explain.into_value().unwrap_or_default(),
         window: window(draft.spa.window, reader),
         listen,
-        paths: paths(draft.paths),
+        paths: paths(draft.paths, reader),
         guard: guard(draft.guard, reader),
         knockd_doors: Vec::new(),
         one_time,
@@ -81,8 +82,17 @@ fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
     }
 }
 
-pub(super) fn paths(draft: PathsDraft) -> Paths {
+pub(super) fn paths(draft: PathsDraft, reader: &mut Reader) -> Paths {
     let default = Paths::default();
+    if let Given::Value(At { line, value }) = &draft.clients
+        && invitations::directory(value) == *value
+    {
+        reader.fault(
+            *line,
+            "[paths] clients: the invitations beside it have this name",
+            Some("like \"/var/lib/knock-spa/clients.d\""),
+        );
+    }
     Paths {
         key: draft.key.into_value().unwrap_or(default.key),
         clients: draft.clients.into_value().unwrap_or(default.clients),

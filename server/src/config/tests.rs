@@ -185,6 +185,7 @@ const FAULTS: &[Row] = &[
     ("[paths]\nkey = 'server.key'", &[(2, &["[paths] key: \"server.key\": not an absolute path"])]),
     ("[paths]\nstate = \"/a\\u0000b\"", &[(2, &["not an absolute path"])]),
     ("[spa]\nwindow = '1'", &[(2, &["[spa] window: \"1\": not a span of time", "90s"])]),
+    ("[paths]\nclients = '/x/invitations.d'", &[(2, &["[paths] clients: the invitations", "clients.d"])]),
     ("[spa]\nwindow = '9s'", &[(2, &["[spa] window: out of range", "from 10s to 10m"])]),
     ("[spa]\nwindow = '601s'", &[(2, &["out of range"])]),
     ("[guard]\nstart = 'off'", &[(2, &["\"off\": unknown value", "\"on\", \"confirmed\""])]),

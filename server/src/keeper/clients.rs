@@ -5,7 +5,7 @@ use std::io;
 use knock_spa_engine::client::{ClientName, NotAClientName};
 use knock_spa_proto::control::{ClientsReloaded, Cut};
 
-use super::{Keeper, LoadError};
+use super::{Keeper, LoadError, enrolling};
 use crate::clients::Survey;
 use crate::io::clock;
 use crate::io::process::Started;
@@ -36,16 +36,18 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let survey =
             Survey::of(&self.plan.settings.paths.clients).map_err(crate::config::ConfigError::from)?;
         let survey = survey.in_place_of(self.plan.clients());
+        let found = enrolling::load(&self.plan.settings.paths.clients, &survey.clients);
         let rules = self.admit.rules().clone().with_clients(survey.clients.clone())?;
+        let rules = rules.with_invitations(found.invitations.clone());
         self.admit.handle_clients(rules, cut, clock::now());
-        self.plan.set_clients(survey.clients);
+        self.plan.set_clients(survey.clients, found.invitations);
         self.settle();
         let reloaded = ClientsReloaded {
             unusable: survey.unusable.iter().map(ToString::to_string).collect(),
-            faults: survey.faults.iter().map(ToString::to_string).collect(),
+            faults: survey.faults.iter().chain(&found.faults).map(ToString::to_string).collect(),
             cut: Cut::default(),
         };
-        for fault in &reloaded.faults {
+        for fault in &survey.faults {
             tracing::error!(event = "client-unusable", "{fault}");
         }
         tracing::info!(event = "clients-reloaded", clients = self.plan.clients().len());

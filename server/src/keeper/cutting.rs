@@ -2,10 +2,11 @@
 
 use std::io;
 
-use knock_spa_proto::control::Cut;
+use knock_spa_proto::control::{Cut, GuardStatus};
 use knock_spa_proto::element::Element;
 
 use super::Keeper;
+use super::wall::Wall;
 use crate::conntrack;
 use crate::io::process::Started;
 
@@ -14,8 +15,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     /// connection tracking forgets them.
     pub(super) fn cut(&mut self, elements: &[Element]) {
         // In this order, so that no flow comes back in between.
-        if let Some(Err(error)) = self.wall.as_mut().map(|wall| wall.cut(elements)) {
-            self.tell_not_cut(format!("the guard can't shut what is established: {error}"));
+        if self.wall.as_mut().is_some_and(|wall| !wall.cut(elements)) {
+            self.build_wall();
+        }
+        if let Some(GuardStatus::Failed { why }) = self.wall.as_ref().map(Wall::status) {
+            self.tell_not_cut(format!("the guard can't shut what is established: {why}"));
         }
         match conntrack::forget(elements, self.admit.own()) {
             Ok(connections) => {

@@ -63,6 +63,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.admit.say_in_knockds_words(Said::NoMoreSequences { door });
                 }
             }
+            Effect::Enrol(ticket, enrolment) => self.enrol(ticket, &enrolment),
             Effect::Say(event) => self.say(&event),
         }
     }

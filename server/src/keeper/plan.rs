@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
+use knock_spa_engine::admit::effect::Enrolment;
 use knock_spa_engine::client::Client;
+use knock_spa_engine::invitation::Invitation;
 use knock_spa_engine::rules::{BadRules, Rules};
 use knock_spa_engine::watch::{ClassicDoor, Orders};
 use knock_spa_keys::server::{ServerKey, ServerSecret};
 use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::FlagRule;
 
+use super::enrolling;
 use crate::capture::Interest;
 use crate::clients::Roster;
 use crate::config::settings::Settings;
@@ -61,6 +64,7 @@ pub struct Plan {
     /// The configuration.
     pub settings: Settings,
     clients: Vec<Client>,
+    invitations: Vec<Invitation>,
     /// None where no SPA packets are expected.
     pub(super) keys: Option<Keys>,
 }
@@ -76,11 +80,12 @@ impl Plan {
             Source::Knockd(as_knockd) => as_knockd.load()?,
         };
         if settings.listen.spa_port.is_none() {
-            return Ok(Self { settings, clients: Vec::new(), keys: None });
+            return Ok(Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None });
         }
         let clients = Roster::load(&settings.paths.clients)?.clients;
         let keys = Some(Keys::load(&settings.paths.key, clock::now().unix)?);
-        Ok(Self { settings, clients, keys })
+        let invitations = enrolling::load(&settings.paths.clients, &clients).invitations;
+        Ok(Self { settings, clients, invitations, keys })
     }
 
     /// Reads everything for a start. As knockd, what is wrong with keys and clients keeps nobody out who knocks: the
@@ -95,7 +100,8 @@ impl Plan {
         };
         tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
         let Source::Knockd(as_knockd) = source else { return Err(error) };
-        let mut plan = Self { settings: as_knockd.load()?, clients: Vec::new(), keys: None };
+        let settings = as_knockd.load()?;
+        let mut plan = Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None };
         plan.refuse_packets();
         Ok(plan)
     }
@@ -112,9 +118,22 @@ impl Plan {
         &self.clients
     }
 
-    /// Enrols these, and nobody else.
-    pub(super) fn set_clients(&mut self, clients: Vec<Client>) {
+    /// Enrols these, and invites those, and nobody else.
+    pub(super) fn set_clients(&mut self, clients: Vec<Client>, invitations: Vec<Invitation>) {
         self.clients = clients;
+        self.invitations = invitations;
+    }
+
+    /// Takes in a client that came by an invitation.
+    pub(super) fn take_in(&mut self, enrolment: &Enrolment) {
+        let client = &enrolment.client;
+        if self.clients.iter().all(|other| other.name != client.name) {
+            self.clients.push(client.clone());
+        }
+        let invitation = self.invitations.iter_mut().find(|one| *one.key() == enrolment.invitation);
+        if let Some(invitation) = invitation {
+            invitation.used_by = Some(client.key);
+        }
     }
 
     /// Leaves knocks as the only way in.
@@ -122,6 +141,7 @@ impl Plan {
         self.settings.listen.spa_port = None;
         self.settings.doors.clear();
         self.clients.clear();
+        self.invitations.clear();
         self.keys = None;
     }
 
@@ -133,6 +153,7 @@ impl Plan {
         let settings = &self.settings;
         let (doors, clients) = (settings.doors.clone(), self.clients.clone());
         let rules = Rules::new(doors, clients, self.servers(), settings.window)?;
+        let rules = rules.with_invitations(self.invitations.clone());
         Ok(rules.with_knockd_doors(settings.knockd_doors.clone()))
     }
 

@@ -34,6 +34,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             journal: if self.admit.journal_failed() { Health::Failed } else { Health::Good },
             failing_closes: FailingCloses { retried, need_attention },
             clients: self.admit.rules().clients().count(),
+            invitations: self.admit.pending_invitations(clock::now().unix),
             knockd_doors,
             runs,
             server_keys: self.key_statuses(),

@@ -1,6 +1,8 @@
 //! The guard, seen from the keeper: whether it should stand, and that it does.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cut_off;
+
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -11,9 +13,10 @@ use knock_spa_proto::control::GuardStatus;
 use knock_spa_proto::element::Element;
 use knock_spa_proto::port::{ServicePort, Transport};
 
-use super::backoff::Backoff;
 use knock_spa_proto::time::BootTime;
 
+use self::cut_off::{CUT_FOR, CutOff};
+use super::backoff::Backoff;
 use crate::config::settings::{CaptureMode, GuardStart, Settings};
 use crate::guard_mark::{self, Mark};
 use crate::io::clock;
@@ -32,14 +35,10 @@ const CALM: Duration = Duration::from_secs(10);
 /// The wait between rebuilds while somebody removes the table over and over.
 const CONTESTED_WAIT: Duration = Duration::from_secs(1);
 
-/// For how long nothing established counts after a cut: as long as connection tracking remembers an idle flow by
-/// default, and longer than either end holds on to one that is dead.
-const CUT_FOR: Duration = Duration::from_secs(432_000);
-
 pub(super) struct Wall {
     state: PathBuf,
-    /// Whose flows were cut, and until when that is remembered.
-    cut: BTreeMap<Element, BootTime>,
+    /// Whose flows were cut.
+    cut_off: CutOff,
     /// Present from the first time that it had to stand.
     standing: Option<Standing>,
     status: GuardStatus,
@@ -69,7 +68,7 @@ impl Wall {
     pub(super) fn new(state: &Path) -> Self {
         Self {
             state: state.to_owned(),
-            cut: BTreeMap::new(),
+            cut_off: CutOff::default(),
             standing: None,
             status: GuardStatus::NotNeeded,
             rebuilt: 0,
@@ -126,54 +125,32 @@ impl Wall {
             Vec::new()
         });
         let trusted = settings.guard.trusted.clone();
-        let now = clock::now().boot;
-        let left = |(element, until): (&Element, &BootTime)| (*element, until.saturating_since(now));
-        let cut = self.cut.iter().map(left).filter(|(_, left)| !left.is_zero()).collect();
+        let cut = self.cut_off.left(clock::now().boot);
         standing.guard.install(&Ruleset { doors, doors_until: None, trusted, open, cut, kept })
     }
 
     /// What a daemon before this one has cut stays so: the kernel has kept it.
     fn remember_cut(&mut self, guard: &mut Guard, open: &[Opened]) {
-        let now = clock::now().boot;
         match guard.cut_off() {
-            Ok(cut) => {
-                let until = |left| now.saturating_add(left);
-                self.cut.extend(cut.into_iter().map(|(element, left)| (element, until(left))));
-            }
+            Ok(cut) => self.cut_off.remember(cut, clock::now().boot),
             Err(error) => {
                 tracing::error!(event = "cuts-unknown", %error, "what was cut before may live again");
             }
         }
-        open.iter().for_each(|(element, _)| {
-            self.cut.remove(element);
-        });
+        self.cut_off.forget(open.iter().map(|(element, _)| *element));
     }
 
-    /// Has nothing established count for these elements, until they are opened again.
-    pub(super) fn cut(&mut self, elements: &[Element]) -> Result<(), NftError> {
-        let now = clock::now().boot;
-        self.cut.retain(|_, until| *until > now);
-        self.cut.extend(elements.iter().map(|element| (*element, now.saturating_add(CUT_FOR))));
-        self.forget_oldest_cuts();
-        let Some(standing) = &mut self.standing else { return Ok(()) };
+    /// Has nothing established count for these elements, until they are opened again; false where only building the
+    /// guard anew can help.
+    pub(super) fn cut(&mut self, elements: &[Element]) -> bool {
         let cut: Vec<_> = elements.iter().map(|element| (*element, CUT_FOR)).collect();
-        standing.guard.cut(&cut)
-    }
-
-    /// No more than the guard's sets hold is remembered.
-    fn forget_oldest_cuts(&mut self) {
-        let excess = self.cut.len().saturating_sub(usize::try_from(nft::ELEMENTS_MAX).unwrap_or(usize::MAX));
-        let mut by_end: Vec<_> = self.cut.iter().map(|(element, until)| (*until, *element)).collect();
-        by_end.sort_unstable();
-        for (_, element) in by_end.into_iter().take(excess) {
-            self.cut.remove(&element);
-        }
+        self.cut_off.remember(cut.iter().copied(), clock::now().boot);
+        self.change(|guard| guard.cut(&cut))
     }
 
     /// What is established counts again for what is opened.
     fn uncut(&mut self, elements: &[Opened]) {
-        let again = elements.iter().map(|(element, _)| *element);
-        let again: Vec<_> = again.filter(|element| self.cut.remove(element).is_some()).collect();
+        let again = self.cut_off.forget(elements.iter().map(|(element, _)| *element));
         if again.is_empty() {
             return;
         }

@@ -19,6 +19,9 @@ pub fn notice(event: &Event) -> Option<String> {
         Event::Closed { door, address, cause, by: _ } => {
             Some(format!("{}: {door}: closed ({})", NtopText(*address), words_for_cause(*cause)))
         }
+        Event::Enrolled { name, key, from } => {
+            Some(format!("{}: enrolled as {name}, {}", NtopText(*from), key.fingerprint()))
+        }
         Event::Shortened { door, address, by, left } => {
             let left = words_for_lease(Lease::For(*left));
             Some(format!("{}: {door}: shortened for {by} to {left}", NtopText(*address)))
@@ -28,7 +31,11 @@ pub fn notice(event: &Event) -> Option<String> {
         Event::NotStruckOut { door } => {
             Some(format!("{door}: the one time sequence can't be struck out --> not opening the door"))
         }
-        Event::Refused { .. } | Event::WrongClock { .. } | Event::JournalFailed | Event::Knockd(_) => None,
+        Event::Refused { .. }
+        | Event::Dropped { .. }
+        | Event::WrongClock { .. }
+        | Event::JournalFailed
+        | Event::Knockd(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use knock_spa_keys::client::{ClientLine, ClientSecret, ClientSecretLine};
 use knock_spa_keys::comment::Comment;
+use knock_spa_keys::sealed::ClientSealedLine;
 use knock_spa_keys::server::{ServerLine, ServerSecret, ServerSecretLine};
 use libfuzzer_sys::fuzz_target;
 
@@ -28,6 +29,9 @@ fn line(text: &str) {
     }
     if let Ok(line) = text.parse::<ClientSecretLine>() {
         assert_eq!(*line.to_text(), text);
+    }
+    if let Ok(line) = text.parse::<ClientSealedLine>() {
+        assert_eq!(line.to_string(), text);
     }
 }
 

@@ -4,13 +4,18 @@ use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::namespace::Namespace;
 use super::wait::PATIENCE;
 
 /// `ETH_P_ALL` of `linux/if_ether.h`: every packet, sent and received.
 const ETH_P_ALL: u16 = 3;
+/// Where a filter finds what the kernel knows of a packet (`linux/filter.h`), and which kind one is that leaves
+/// (`linux/if_packet.h`).
+const SKF_AD_OFF: i32 = -0x1000;
+const SKF_AD_PKTTYPE: i32 = 4;
+const PACKET_OUTGOING: u32 = 4;
 /// `IPPROTO_TCP` and `IPPROTO_UDP` as in the headers of IP.
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -78,10 +83,33 @@ impl Recorder {
     /// Where packet sockets cannot be made.
     #[must_use]
     pub fn start(namespace: &Namespace) -> Self {
+        Self::open(namespace, |_| ())
+    }
+
+    /// Starts recording what the namespace sends or forwards, and nothing of what comes in: a flood of that would leave
+    /// no room for it.
+    ///
+    /// # Panics
+    /// Where packet sockets cannot be made.
+    #[must_use]
+    pub fn of_what_leaves(namespace: &Namespace) -> Self {
+        // Load the kind of packet; where it is `PACKET_OUTGOING`, all of it; else nothing.
+        let kind = SKF_AD_OFF.wrapping_add(SKF_AD_PKTTYPE).cast_unsigned();
+        let program = [
+            SockFilter::new(0x20, 0, 0, kind),
+            SockFilter::new(0x15, 0, 1, PACKET_OUTGOING),
+            SockFilter::new(0x06, 0, 0, 65_535),
+            SockFilter::new(0x06, 0, 0, 0),
+        ];
+        Self::open(namespace, |socket| socket.attach_filter(&program).expect("a filter"))
+    }
+
+    fn open(namespace: &Namespace, prepare: impl FnOnce(&Socket)) -> Self {
         let protocol = Protocol::from(i32::from(ETH_P_ALL.to_be()));
         let socket = namespace
             .enter(|| Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol)))
             .expect("a packet socket in a namespace of ours");
+        prepare(&socket);
         // Enough for a burst: the default would drop silently.
         socket.set_recv_buffer_size(4 << 20).expect("a larger buffer");
         Self(socket)

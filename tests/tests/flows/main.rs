@@ -2,16 +2,20 @@
 
 mod commands;
 mod cutting;
+mod doctor;
+mod enrolling;
 mod explaining;
 mod knockd_doors;
 mod knocking;
 mod lease;
 mod mending;
 mod opening;
+mod plain_ssh;
 mod policy;
+mod proxy;
 mod refusals;
 mod reload;
-mod replay;
+mod requests;
 mod rotation;
 mod service;
 mod silence;

@@ -127,42 +127,6 @@ fn who_asks_too_often_waits() {
     assert_eq!((counters.accepted, counters.refused["too-often"]), (20, 5));
 }
 
-/// Somebody between laptop and server holds back its packets and sends them from an address of their own.
-#[test]
-fn who_is_on_the_way_wins_only_what_a_sender_gives_away() {
-    let world = World::new();
-    let server = Server::running(&world.server, DOORS);
-    let [v4, v6] = world.stranger.addresses();
-    let sender = Addresses::NONE.with_sender();
-    let stated = Addresses::NONE.with_v4(world.laptop.v4).unwrap();
-    for (mode, to, opened) in [
-        ("sender", sender, Some("198.51.100.2")),
-        ("sender", stated, Some("192.0.2.2")),
-        ("claimed", sender, None),
-        ("claimed", stated, Some("192.0.2.2")),
-        ("match", sender, None),
-        ("match", stated, None),
-    ] {
-        let laptop = Laptop::new(&world.laptop, &world.server);
-        server.enrol(&laptop, "alice", &["--door", "ssh", "--address", mode]);
-        let before = server.status().counters;
-        let packet = laptop.seal(&server.key(), now(), &open("ssh", to, 0));
-        for ip in [v4, v6, v4] {
-            world.stranger.send_udp(SocketAddr::new(ip, 0), spa_port(&world, ip), &packet);
-        }
-        until(PATIENCE, "the packets to be dealt with", || {
-            let now = server.status().counters;
-            now.refused["duplicate"] == before.refused["duplicate"] + 2
-                && now.accepted + now.refused["unauthorised"]
-                    == before.accepted + before.refused["unauthorised"] + 1
-        });
-        let openings = server.openings();
-        let addresses: Vec<_> = openings.iter().map(|opening| &*opening.address).collect();
-        assert_eq!(addresses, Vec::from_iter(opened), "{mode} {to:?}");
-        server.command(&["client", "remove", "alice"]).ended_with(0);
-    }
-}
-
 #[test]
 fn a_listener_that_dies_is_started_again() {
     let world = World::new();

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use knock_spa_tests::lab::{Namespace, PATIENCE, Segment, until};
+use knock_spa_tests::rights::skip;
 
-use crate::rights::skip;
 use crate::scene::{Scene, door};
 
 /// Holds a tun device and passes on each line as a packet in hexadecimal digits: the numbers are `TUNSETIFF`, and

@@ -1,12 +1,12 @@
 //! A daemon that is nobody, and may do no more than see packets.
 
-use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use knock_spa_tests::programs::knock_spad;
-use rustix::process::{Signal, getuid};
+use knock_spa_tests::rights::skip;
+use rustix::process::Signal;
 
 use crate::scene::{Scene, door};
 
@@ -26,18 +26,6 @@ const AS_NOBODY: [&str; 10] = [
     "+net_raw",
     "--no-new-privs",
 ];
-
-/// Whether this is root of the machine itself.
-fn is_real_root() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    getuid().is_root() && map.split_whitespace().eq(["0", "0", "4294967295"])
-}
-
-/// Says that a test can't be made here; on a machine that is there for tests, everything must be possible.
-pub fn skip(why: &str) {
-    assert!(!(is_real_root() && env::var("CI").is_ok_and(|ci| ci == "true")), "{why}");
-    eprintln!("skipped: {why}");
-}
 
 /// Whether somebody else can be had.
 fn can_be_nobody() -> bool {

@@ -1,9 +1,14 @@
 //! `SPA = NAME, PORTS`: one packet of an enrolled client opens a door of knockd's file, by the same commands.
 
 use std::fs;
+use std::net::SocketAddr;
 
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_proto::spa::request::Addresses;
+use knock_spa_proto::spa::seal;
+use knock_spa_tests::invited;
 use knock_spa_tests::lab::{PATIENCE, until};
-use knock_spa_tests::laptop::Laptop;
+use knock_spa_tests::laptop::{Laptop, now, open, random};
 use knock_spa_tests::programs::{Run, knock_spad};
 use knock_spa_tests::server::NAME;
 use rustix::process::Signal;
@@ -48,6 +53,27 @@ fn count(scene: &Scene, note: &str) -> usize {
 }
 
 #[test]
+fn an_invitation_makes_a_client_of_the_old_door() {
+    let scene = Scene::new(&with_line("cmd_timeout = 4"));
+    scene.knock_spad(&["init", "--endpoint", NAME]).ended_with(0);
+    let mut daemon = scene.start_as_always();
+    let run = scene.knock_spad(&["invite", "laptop", "--door", "ssh"]).ended_with(0);
+    let invitation: InvitationLine = run.out.trim().parse().unwrap();
+    let ours = invited::device();
+    let to = SocketAddr::new(scene.server.v4.into(), 62201);
+    let send = |packet: &[u8]| scene.laptop.send_udp(SocketAddr::new(scene.laptop.v4.into(), 0), to, packet);
+    send(&invited::packet(&invitation, &ours));
+    let enrolled = || scene.knock_spad(&["client", "list"]).ended_with(0).out.contains("laptop");
+    until(PATIENCE, "the client to be enrolled", enrolled);
+    let request = open("ssh", Addresses::NONE.with_sender(), 0);
+    send(&seal(&invitation.server.key, &ours, now(), &request, random()));
+    scene.await_note("SSH start 192.0.2.2");
+    assert_eq!(daemon.end(Signal::TERM).code(), Some(15));
+    let enrolled = format!("] 192.0.2.2: enrolled as laptop, {}\n", ours.public().fingerprint());
+    assert!(scene.read("log").contains(&enrolled), "{}", scene.read("log"));
+}
+
+#[test]
 fn a_packet_opens_the_old_door_extends_it_and_closes_it() {
     let scene = Scene::new(&with_line("cmd_timeout = 4"));
     let laptop = scene.enrol("alice");
@@ -86,6 +112,22 @@ fn a_packet_opens_the_old_door_extends_it_and_closes_it() {
         "closed (stop)",
     ];
     assert_eq!(told, wanted, "{log}");
+}
+
+/// Two daemons would each take a packet once. Knocks are nobody's, and both hear them.
+#[test]
+fn a_second_daemon_takes_no_packets() {
+    let scene = Scene::new(&with_line("cmd_timeout = 600"));
+    let laptop = scene.enrol("alice");
+    let first = scene.start_as_always();
+    let second = scene.start_as_always();
+    assert!(!first.running.output().contains("packets-refused"), "{}", first.running.output());
+    assert!(second.running.output().contains("packets-refused"), "{}", second.running.output());
+    laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
+    scene.await_note("SSH start 192.0.2.2");
+    scene.knock("192.0.2.10", "7000 8000");
+    until(PATIENCE, "both to hear a knock", || count(&scene, "SSH start 192.0.2.10") == 2);
+    assert_eq!(count(&scene, "SSH start 192.0.2.2"), 1);
 }
 
 #[test]

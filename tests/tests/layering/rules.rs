@@ -28,7 +28,16 @@ const PACKAGES: [Package; 6] = [
         folder: "keys",
         name: KEYS,
         house: &[],
-        pure: Some(&["base64", "curve25519-dalek", "ring", "thiserror", "x25519-dalek", "zeroize"]),
+        pure: Some(&[
+            "argon2",
+            "base64",
+            "chacha20poly1305",
+            "curve25519-dalek",
+            "ring",
+            "thiserror",
+            "x25519-dalek",
+            "zeroize",
+        ]),
     },
     Package {
         folder: "proto",

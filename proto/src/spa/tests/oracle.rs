@@ -73,8 +73,6 @@ fn their_reading(server: &ServerSecret, client: &ClientSecret, packet: &[u8]) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn others_read_our_packets(
         server: [u8; 32], client: [u8; 32], stamp: u64, ephemeral: [u8; 32], nonce: [u8; 24],

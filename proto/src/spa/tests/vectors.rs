@@ -4,8 +4,11 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use knock_spa_keys::client::ClientSecret;
-use knock_spa_keys::server::ServerSecret;
+use knock_spa_keys::client::{ClientLine, ClientSecret, ClientSecretLine};
+use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_keys::sealed::ClientSealedLine;
+use knock_spa_keys::server::{ServerLine, ServerSecret, ServerSecretLine};
+use knock_spa_keys::text::Kind;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
@@ -13,8 +16,8 @@ use super::{World, bytes, octets};
 use crate::refusal::Refusal;
 use crate::service::Services;
 use crate::spa::request::{Addresses, Close, Open, Request};
-use crate::spa::statement::Statement;
-use crate::spa::{EnvelopeKey, SealRandom, seal};
+use crate::spa::statement::{Forged, Statement};
+use crate::spa::{Enrol, EnvelopeKey, SealRandom, seal};
 use crate::time::UnixTime;
 
 fn vectors() -> Value {
@@ -103,6 +106,121 @@ fn the_packet_is_read_field_by_field() {
     assert_eq!(proven.request(), Ok(request));
 }
 
+/// The server of the enrolment, its invitation in the place of a client, and the vector that says so.
+fn enrolment() -> (World, Value) {
+    let vector = vectors().get("enrolment").unwrap().clone();
+    let server = ServerSecret::from_bytes(field(&vector, "server_secret"));
+    (World { server, client: ClientSecret::from_seed(field(&vector, "invitation_seed")) }, vector)
+}
+
+#[test]
+fn an_enrolment_is_made_byte_for_byte() {
+    let (World { server, client: invitation }, vector) = enrolment();
+    let device = ClientSecret::from_seed(field(&vector, "client_seed"));
+    assert_eq!(invitation.public().as_bytes(), &field(&vector, "invitation_key"));
+    assert_eq!(device.public().as_bytes(), &field(&vector, "client_key"));
+    let request = Request::Enrol(Enrol::new(&device, &server.public(), &invitation.public()));
+    assert_eq!(request.encode(), field(&vector, "request_bytes"));
+    let stamp = UnixTime::from_nanos(text(&vector, "stamp").parse().unwrap());
+    let random = SealRandom { ephemeral: field(&vector, "ephemeral"), nonce: field(&vector, "nonce") };
+    let packet = seal(&server.public(), &invitation, stamp, &request, random);
+    assert_eq!(packet, field(&vector, "packet"));
+    assert_eq!(digest(&SHA256, &packet).as_ref(), field::<32>(&vector, "sha256"));
+    let described = vector.get("request").unwrap();
+    assert_eq!(device.sign(&field::<81>(&vector, "proven")), field::<64>(described, "proof"));
+    assert_eq!(device.public().as_bytes(), &field(described, "new_key"));
+}
+
+#[test]
+fn an_enrolment_is_proven_or_forged() {
+    let (world, vector) = enrolment();
+    let verified = |of: &Value| match world.receive(&octets(text(of, "packet"))) {
+        Ok(Request::Enrol(enrol)) => enrol.verify(&world.server.public(), &world.client.public()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(verified(&vector).map(|key| *key.as_bytes()), Ok(field(&vector, "client_key")));
+    let unproven = vector.get("unproven").and_then(Value::as_array).unwrap();
+    assert!(unproven.len() >= 6);
+    for of in unproven {
+        assert_eq!(verified(of), Err(Forged), "{}", text(of, "why"));
+        assert_eq!(Refusal::Forged.name(), text(of, "refusal"));
+    }
+}
+
+/// What a line of the kind that is wanted holds, and the line that is written for it; none where it is refused.
+fn line(wanted: Kind, line: &str) -> Option<(Vec<u8>, String)> {
+    Some(match wanted {
+        Kind::Server => {
+            let line: ServerLine = line.parse().ok()?;
+            (line.key.as_bytes().to_vec(), line.to_string())
+        }
+        Kind::Client => {
+            let line: ClientLine = line.parse().ok()?;
+            (line.key.as_bytes().to_vec(), line.to_string())
+        }
+        Kind::ServerSecret => {
+            let line: ServerSecretLine = line.parse().ok()?;
+            (line.secret.expose().to_vec(), line.to_text().to_string())
+        }
+        Kind::ClientSecret => {
+            let line: ClientSecretLine = line.parse().ok()?;
+            (line.secret.expose().to_vec(), line.to_text().to_string())
+        }
+        // What a passphrase seals has its own test.
+        Kind::ClientSealed => {
+            let line: ClientSealedLine = line.parse().ok()?;
+            (Vec::new(), line.to_string())
+        }
+        Kind::Invitation => {
+            let line: InvitationLine = line.parse().ok()?;
+            let keys = [&line.server.key.as_bytes()[..], line.secret.expose()].concat();
+            (keys, line.to_text().to_string())
+        }
+    })
+}
+
+#[test]
+fn lines_are_read_and_written_as_they_are() {
+    let lines = list("lines");
+    for of in &lines {
+        let written = text(of, "line");
+        let kind = Kind::of_line(written).unwrap();
+        if let Some(passphrase) = of.get("passphrase").and_then(Value::as_str) {
+            let sealed: ClientSealedLine = written.parse().unwrap();
+            let unsealed = sealed.unseal(passphrase.as_bytes()).unwrap();
+            assert_eq!(unsealed.secret.expose(), &field(of, "key"));
+            assert_eq!(line(kind, written), Some((Vec::new(), written.to_string())));
+            continue;
+        }
+        assert_eq!(line(kind, written), Some((octets(text(of, "key")), written.to_string())));
+        if let Some(fingerprint) = of.get("fingerprint").and_then(Value::as_str) {
+            assert_eq!(fingerprint_of(kind, written), fingerprint);
+        }
+    }
+    let mut kinds: Vec<_> = lines.iter().map(|of| Kind::of_line(text(of, "line")).unwrap().word()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds.len(), 6, "one of each kind at least");
+}
+
+fn fingerprint_of(kind: Kind, line: &str) -> String {
+    if kind == Kind::Server {
+        line.parse::<ServerLine>().unwrap().key.fingerprint().to_string()
+    } else {
+        line.parse::<ClientLine>().unwrap().key.fingerprint().to_string()
+    }
+}
+
+#[test]
+fn every_other_line_is_refused() {
+    let lines = list("bad_lines");
+    assert!(lines.len() >= 20);
+    for of in lines {
+        let wanted = Kind::of_line(text(&of, "wanted")).unwrap();
+        assert_eq!(line(wanted, text(&of, "line")), None, "{}", text(&of, "why"));
+    }
+}
+
 #[test]
 fn requests_are_encoded_as_written() {
     let requests = list("requests");
@@ -146,5 +264,10 @@ fn the_specification_shows_the_same_packet() {
         let Some(value) = value.as_str() else { continue };
         // These two are other values there, one after another.
         assert!(name == "signed" || name == "sealed" || text.contains(value), "{name}");
+    }
+    let (_, vector) = enrolment();
+    for name in ["invitation_seed", "invitation_key", "client_seed", "client_key", "request_bytes", "sha256"]
+    {
+        assert!(text.contains(vector.get(name).and_then(Value::as_str).unwrap()), "{name} of the enrolment");
     }
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
 use knock_spa_proto::port::ServicePort;
@@ -12,6 +13,7 @@ use knock_spa_proto::service::ServiceName;
 
 use super::explaining::WrongClock;
 use super::record::Record;
+use crate::client::Client;
 use crate::command::Rendered;
 use crate::knockd::Said;
 use crate::rules::{Knockable, Lease};
@@ -48,8 +50,20 @@ pub enum Effect {
     Run(Job),
     /// Strike the sequence out, durably, by which this door was knocked, then say so with [`Outcome::StruckOut`].
     StrikeOut(Ticket, Knockable),
+    /// Write the client's file, then mark the invitation as used by its key, durably and unless the files that are
+    /// there tell otherwise; then say so with [`Outcome::Enrolled`].
+    Enrol(Ticket, Enrolment),
     /// Tell the administrator.
     Say(Event),
+}
+
+/// A client that an invitation makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The invitation's key.
+    pub invitation: ClientKey,
+    /// The client.
+    pub client: Client,
 }
 
 /// A command to run.
@@ -83,8 +97,19 @@ pub enum Outcome {
     Recorded(Ticket, Result<(), Unwritten>),
     /// The sequence is struck out for good, or it could not be.
     StruckOut(Ticket, Result<(), Unwritten>),
+    /// The client's file and the mark of the invitation are on the disk for good, or the client is not enrolled.
+    Enrolled(Ticket, Result<(), NotEnrolled>),
     /// The command ended.
     Ran(JobId, Ended),
+}
+
+/// Why a client was not enrolled, whom an invitation was good for by the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotEnrolled {
+    /// The files say that the invitation is used or gone, or its name or the new key somebody's.
+    Taken,
+    /// The files can't be read or written: nobody is enrolled, or the next packet of the same client goes on with it.
+    Unwritten,
 }
 
 /// A record could not be made durable.
@@ -159,6 +184,15 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// A client was enrolled, by the invitation of its name.
+    Enrolled {
+        /// The client's name.
+        name: String,
+        /// Its key.
+        key: ClientKey,
+        /// Where the packet came from, by its own word.
+        from: Address,
+    },
     /// An opening ends earlier than it was to: the rules allow it no longer.
     Shortened {
         /// The door.
@@ -189,6 +223,13 @@ pub enum Event {
         from: Address,
         /// How wrong.
         clock: WrongClock,
+    },
+    /// The listener has dropped packets by itself; not each time is told.
+    Dropped {
+        /// Why.
+        refusal: Refusal,
+        /// How many since the last time that was told.
+        count: u64,
     },
     /// A command did not end well.
     CommandFailed {

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use knock_spa_proto::address::Address;
@@ -35,6 +36,8 @@ pub struct Refused {
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     tally: Tally,
+    /// What the listener has dropped, as far as it has said so.
+    dropped: Tally,
     latest: VecDeque<Refused>,
     /// When each kind was last told, and how many came since.
     told: BTreeMap<Refusal, (BootTime, u64)>,
@@ -51,15 +54,36 @@ impl Refusals {
     ) -> Option<Event> {
         self.tally.count(refusal);
         self.remember(Refused { at: now.unix, refusal, from, client: client.clone(), clock: None });
+        let count = self.tell(refusal, 1, now.boot)?;
+        Some(Event::Refused { refusal, from, client, count })
+    }
+
+    /// Takes note of what the listener says that it has dropped, all told; gives the events that it is time for.
+    pub(super) fn note_dropped(&mut self, dropped: &Tally, now: BootTime) -> Vec<Event> {
+        let mut events = Vec::new();
+        for refusal in Refusal::ALL {
+            // A listener that lies may take back what it has said: then it says nothing new for a while.
+            let more = dropped.of(refusal).saturating_sub(self.dropped.of(refusal));
+            if more > 0 {
+                let count = self.tell(refusal, more, now);
+                events.extend(count.map(|count| Event::Dropped { refusal, count }));
+            }
+        }
+        self.dropped = *dropped;
+        events
+    }
+
+    /// How many to tell of, where it is time to tell.
+    fn tell(&mut self, refusal: Refusal, more: u64, now: BootTime) -> Option<u64> {
         match self.told.get_mut(&refusal) {
-            Some((last, silent)) if now.boot.saturating_since(*last) < SILENCE => {
-                *silent = silent.saturating_add(1);
+            Some((last, silent)) if now.saturating_since(*last) < SILENCE => {
+                *silent = silent.saturating_add(more);
                 None
             }
             told => {
-                let count = told.map_or(0, |(_, silent)| *silent).saturating_add(1);
-                self.told.insert(refusal, (now.boot, 0));
-                Some(Event::Refused { refusal, from, client, count })
+                let count = told.map_or(0, |(_, silent)| *silent).saturating_add(more);
+                self.told.insert(refusal, (now, 0));
+                Some(count)
             }
         }
     }

@@ -245,7 +245,11 @@ impl Admit {
     fn awaiting_close(&self) -> impl Iterator<Item = &Opening> + Clone {
         self.awaited.values().filter_map(|awaited| match awaited {
             Awaited::Closing(opening, _) => Some(opening),
-            Awaited::Opening(_) | Awaited::Run(_) | Awaited::StrikeOut(..) | Awaited::Nothing => None,
+            Awaited::Opening(_)
+            | Awaited::Run(_)
+            | Awaited::StrikeOut(..)
+            | Awaited::Enrolment(_)
+            | Awaited::Nothing => None,
         })
     }
 }

@@ -86,6 +86,13 @@ impl Admit {
         self.refusals.latest()
     }
 
+    /// Invitations by which somebody may still enrol.
+    #[must_use]
+    pub fn pending_invitations(&self, now: UnixTime) -> usize {
+        let pending = self.rules.invitations().filter(|one| one.is_valid_at(now));
+        pending.filter(|one| self.spent_by(one).is_none()).count()
+    }
+
     /// Requests that were accepted.
     #[must_use]
     pub const fn accepted(&self) -> u64 {

@@ -16,6 +16,7 @@ use knock_spa_proto::spa::{SealRandom, seal};
 use knock_spa_proto::time::{BootTime, UnixTime};
 
 use super::*;
+use crate::cases::cases;
 
 const SPA_PORT: u16 = 62201;
 const WINDOW: Duration = Duration::from_secs(60);

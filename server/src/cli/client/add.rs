@@ -1,18 +1,20 @@
 //! `knock-spad client add`.
 
 use clap::Args;
-use knock_spa_engine::client::{AddressMode, Client, ClientName, Rate};
+use knock_spa_engine::client::ClientName;
 use knock_spa_keys::client::ClientLine;
 
-use crate::cli::client::options::Options;
+use crate::cli::client::options::{Options, stranger};
 use crate::cli::client::telling::{Connections, tell_changed, tell_standing};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
 use crate::cli::terminal;
 use crate::clients;
 use crate::config::settings::Settings;
+use crate::io::clock;
 
 #[derive(Debug, Args)]
+#[command(mut_arg("not_after", |arg| arg.visible_alias("expires")))]
 pub(in crate::cli) struct Arguments {
     /// What to call the client: letters, digits and . _ @ -
     name: ClientName,
@@ -26,28 +28,13 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> Result<(), Failu
     // Before anything is written, for without it the client could not be set up.
     let server = server_line(&settings.paths)?;
     let line = client_line(&arguments.line)?;
-    let client = arguments.options.apply(stranger(arguments.name, &line), &[], settings)?;
-    clients::add(&settings.paths.clients, &client, &line.comment)?;
+    let client = arguments.options.apply(stranger(arguments.name, line.key), &[], settings)?;
+    clients::add(&settings.paths.clients, &client, &line.comment, clock::now().unix)?;
     tell_changed(&settings.paths, &client.name, Connections::LiveOn)?;
     terminal::note(format_args!("enrolled client {}, {}", client.name, client.key.fingerprint()));
     tell_standing(&client);
     terminal::note("The server's line, for `knock-spa enroll` on the client:");
     terminal::say(server)
-}
-
-/// A client that may nothing yet.
-fn stranger(name: ClientName, line: &ClientLine) -> Client {
-    Client {
-        name,
-        key: line.key,
-        rights: Vec::new(),
-        mode: AddressMode::default(),
-        from: None,
-        max_open: None,
-        not_before: None,
-        not_after: None,
-        rate: Rate::default(),
-    }
 }
 
 /// clap would show the text of a wrong argument, and this one may be a secret key.

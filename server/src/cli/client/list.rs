@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::client::last_use::LastUses;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::terminal;
+use crate::cli::{columns, terminal};
 use crate::clients::date::{NotAfter, NotBefore};
 use crate::clients::words::{Granted, Mode, PerMinute};
 use crate::clients::{self, Roster};
@@ -40,7 +40,7 @@ pub(super) fn run(paths: &Paths, arguments: &Arguments) -> Result<(), Failure> {
         terminal::note("no client is enrolled");
         return Ok(());
     }
-    terminal::say(table(&rows))
+    terminal::say(columns::aligned(HEADS.map(ToOwned::to_owned), rows.iter().map(Row::cells)))
 }
 
 /// A client as it is shown.
@@ -114,18 +114,3 @@ const HEADS: [&str; COLUMNS] = [
     "LAST-USE",
     "FINGERPRINT",
 ];
-
-/// Columns, each as wide as its widest cell.
-fn table(rows: &[Row]) -> String {
-    let heads = HEADS.map(ToOwned::to_owned);
-    let lines: Vec<_> = std::iter::once(heads).chain(rows.iter().map(Row::cells)).collect();
-    let mut widths = [0; COLUMNS];
-    for line in &lines {
-        widths.iter_mut().zip(line).for_each(|(width, cell)| *width = (*width).max(cell.len()));
-    }
-    let shown = lines.iter().map(|line| {
-        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
-        format!("{}\n", cells.collect::<String>().trim_end())
-    });
-    shown.collect()
-}

@@ -1,11 +1,12 @@
-//! What a client may do, as options: one grammar for `add` and `set`.
+//! What a client may do, as options: one grammar for `client add`, `client set` and `invite`.
 //!
 //! An option that takes one value sets it, and a word lifts the limit; an option that may be repeated adds to a list.
 
 use std::str::FromStr;
 
 use clap::Args;
-use knock_spa_engine::client::{Client, Right};
+use knock_spa_engine::client::{AddressMode, Client, ClientName, Rate, Right};
+use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::cidr::Cidr;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::span::Span;
@@ -16,7 +17,7 @@ use crate::clients::words::{Granted, Mode, PerMinute};
 use crate::config::settings::Settings;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Also this door; may be repeated.
     #[arg(long = "door", value_name = "DOOR")]
     doors: Vec<ServiceName>,
@@ -36,7 +37,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "DATE", value_parser = limit_or_none::<NotBefore>)]
     not_before: Option<Limit<NotBefore>>,
     /// The last day on which it may, or the time from which on it may not. `never` lifts this limit.
-    #[arg(long, value_name = "DATE", visible_alias = "expires", value_parser = limit_or_never)]
+    #[arg(long, value_name = "DATE", value_parser = limit_or_never)]
     not_after: Option<Limit<NotAfter>>,
     /// How often it may ask, such as 60/min, which is the rate of a new client.
     #[arg(long, value_name = "N/min")]
@@ -75,9 +76,24 @@ fn limit_or<T: FromStr>(word: &str, text: &str) -> Result<Limit<T>, T::Err> {
     if text == word { Ok(Limit::Lifted) } else { text.parse().map(Limit::To) }
 }
 
+/// A client that may nothing yet.
+pub(in crate::cli) fn stranger(name: ClientName, key: ClientKey) -> Client {
+    Client {
+        name,
+        key,
+        rights: Vec::new(),
+        mode: AddressMode::default(),
+        from: None,
+        max_open: None,
+        not_before: None,
+        not_after: None,
+        rate: Rate::default(),
+    }
+}
+
 /// What `--without` takes from a client: something it may open, or a network it may be in, as its file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Without {
+pub(in crate::cli) enum Without {
     Right(Right),
     Network(Cidr),
 }
@@ -87,7 +103,7 @@ pub(super) enum Without {
 #[error(
     "neither a door's name, nor a port like tcp/22, nor ports like tcp/8000-8100, nor a network like 192.0.2.0/24"
 )]
-pub(super) struct NotATaking;
+pub(in crate::cli) struct NotATaking;
 
 impl FromStr for Without {
     type Err = NotATaking;
@@ -100,7 +116,7 @@ impl FromStr for Without {
 
 /// Everything that is wrong with options for a client.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Vec<String>);
+pub(in crate::cli) struct Complaints(Vec<String>);
 
 impl Complaints {
     fn say(&mut self, complaint: String) {
@@ -120,11 +136,16 @@ impl From<Complaints> for Failure {
 }
 
 impl Options {
+    /// The first door that is named.
+    pub(in crate::cli) fn first_door(&self) -> Option<ServiceName> {
+        self.doors.first().copied()
+    }
+
     /// The client with these options, and without what is taken from it.
     ///
     /// # Errors
     /// Everything that is wrong at once.
-    pub(super) fn apply(
+    pub(in crate::cli) fn apply(
         self,
         client: Client,
         without: &[Without],

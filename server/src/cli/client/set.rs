@@ -12,6 +12,7 @@ use crate::clients::{self, Changed, NotChanged};
 use crate::config::settings::Settings;
 
 #[derive(Debug, Args)]
+#[command(mut_arg("not_after", |arg| arg.visible_alias("expires")))]
 pub(in crate::cli) struct Arguments {
     /// The client's name.
     name: ClientName,

@@ -83,7 +83,7 @@ fn come_back(world: &mut World, how: impl FnOnce(&mut World)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..cases(300) })]
 
     #[test]
     fn in_the_end_all_is_closed(events in proptest::collection::vec(Event::any(), 1..40)) {

@@ -93,6 +93,7 @@ fn what_ends_together_is_closed_in_one_go() {
         | Effect::Cut(_)
         | Effect::Run(_)
         | Effect::StrikeOut(..)
+        | Effect::Enrol(..)
         | Effect::Say(_) => None,
     };
     let moved: Vec<_> = core::iter::from_fn(|| world.admit.poll_effect()).filter_map(moves).collect();

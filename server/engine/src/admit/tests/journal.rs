@@ -47,6 +47,7 @@ fn the_guard_goes_on_without_a_journal_and_commands_refuse() {
     world.knock("db", BOB4);
     assert_eq!(world.guard(), [element(ALICE4, "tcp/22")]);
     assert_eq!((world.shell.ran.len(), world.refused()), (0, [(Refusal::Unrecorded, 3)].into()));
+    assert_eq!(world.admit.accepted(), 0, "what is counted as refused is not counted as accepted");
     assert!(world.admit.journal_failed());
     assert_eq!(world.said.iter().filter(|event| **event == Event::JournalFailed).count(), 1);
     assert_eq!(world.status(), ["ssh 198.51.100.7 alice 60"]);

@@ -69,7 +69,7 @@ fn the_source_can_be_made_up_and_moves_only_what_the_client_left_open() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     /// Whatever the listener claims, nothing opens that no client has signed.
     #[test]

@@ -209,7 +209,7 @@ fn check(world: &World, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..cases(300) })]
 
     #[test]
     fn histories_go_as_the_model_says(events in proptest::collection::vec(Event::any(), 1..60)) {

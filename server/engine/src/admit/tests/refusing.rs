@@ -116,8 +116,10 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
     }
     let told = |event| match event {
         Event::Refused { refusal, from, client, count } => Some((refusal, from, client, count)),
-        Event::Opened { .. }
+        Event::Dropped { .. }
+        | Event::Opened { .. }
         | Event::Closed { .. }
+        | Event::Enrolled { .. }
         | Event::WrongClock { .. }
         | Event::CommandFailed { .. }
         | Event::JournalFailed
@@ -137,4 +139,29 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
     assert_eq!(world.refused(), [(Refusal::UnknownClient, 25), (Refusal::Unauthorised, 25)]);
     let latest = world.admit.latest_refusals().last().unwrap();
     assert_eq!((latest.refusal, latest.client.as_deref()), (Refusal::Unauthorised, Some("alice")));
+}
+
+/// What the listener drops by itself never gets here, but in numbers.
+#[test]
+fn what_the_listener_drops_is_told_once_in_ten_seconds() {
+    let mut world = World::new(everything());
+    let mut counts = [0; Refusal::ALL.len()];
+    for second in 0..25_u64 {
+        counts[Refusal::Junk as usize] = 1000 * (second + 1);
+        counts[Refusal::Stale as usize] = 3;
+        // A listener that lies may say anything, and take it back.
+        counts[Refusal::Duplicate as usize] = if second % 2 == 0 { u64::MAX } else { 0 };
+        world.admit.handle_dropped(&Tally::from_counts(counts), world.now);
+        world.settle();
+        world.pass(secs(1));
+    }
+    let told =
+        |event| if let Event::Dropped { refusal, count } = event { Some((refusal, count)) } else { None };
+    let told: Vec<_> = world.take_said().into_iter().filter_map(told).collect();
+    let of = |wanted| told.iter().filter(move |(refusal, _)| *refusal == wanted).map(|(_, count)| *count);
+    assert_eq!(of(Refusal::Junk).collect::<Vec<_>>(), [1000, 10_000, 10_000]);
+    assert_eq!(of(Refusal::Stale).collect::<Vec<_>>(), [3]);
+    assert_eq!(of(Refusal::Duplicate).count(), 3);
+    assert_eq!(told.len(), 7);
+    assert_eq!(world.refused(), [], "it is counted where it was dropped");
 }

@@ -50,8 +50,10 @@ fn said(world: &mut World) -> Vec<String> {
         Event::NotStruckOut { door } => Some(format!("{door}: not struck out")),
         Event::Opened { .. }
         | Event::Closed { .. }
+        | Event::Enrolled { .. }
         | Event::Refused { .. }
         | Event::WrongClock { .. }
+        | Event::Dropped { .. }
         | Event::CommandFailed { .. }
         | Event::Shortened { .. }
         | Event::JournalFailed => None,

@@ -3,6 +3,7 @@
 //! It carries out effects as the keeper does: all there are, then one write for their records, then the outcomes. A
 //! fuse can blow at any of these steps: from then on nothing happens until a restart.
 
+pub(super) mod files;
 mod machine;
 
 use alloc::format;
@@ -10,7 +11,9 @@ use alloc::string::ToString;
 
 use super::asking::state;
 use super::*;
+use crate::admit::effect::Enrolment;
 use crate::admit::record::BootId;
+use files::Files;
 use machine::{Disk, Kernel, Shell};
 
 pub(super) struct World {
@@ -19,6 +22,7 @@ pub(super) struct World {
     pub(super) disk: Disk,
     pub(super) kernel: Kernel,
     pub(super) shell: Shell,
+    pub(super) files: Files,
     pub(super) said: Vec<Event>,
     /// The doors whose sequences were struck out, in order.
     pub(super) struck_out: Vec<Knockable>,
@@ -54,6 +58,7 @@ impl World {
             disk: Disk { durable: keys, ..Disk::default() },
             kernel: Kernel::default(),
             shell: Shell::default(),
+            files: Files::of(&rules),
             said: Vec::new(),
             struck_out: Vec::new(),
             state_lost: restored.state_lost,
@@ -100,9 +105,14 @@ impl World {
 
     /// A statement of `client`, signed now.
     pub(super) fn claim(&mut self, client: &ClientSecret, asked: &Asked, from: &str) -> Claim {
+        self.request(client, &asked.request(), from)
+    }
+
+    /// The same for any request.
+    pub(super) fn request(&mut self, client: &ClientSecret, request: &Request, from: &str) -> Claim {
         // Clients never use a stamp twice.
         self.last_stamp = self.now.unix.max(UnixTime::from_nanos(self.last_stamp.as_nanos() + 1));
-        self.claim_at(self.last_stamp, client, asked, from)
+        self.request_at(self.last_stamp, client, request, from)
     }
 
     pub(super) fn claim_at(
@@ -112,8 +122,12 @@ impl World {
         asked: &Asked,
         from: &str,
     ) -> Claim {
+        self.request_at(stamp, client, &asked.request(), from)
+    }
+
+    fn request_at(&self, stamp: UnixTime, client: &ClientSecret, request: &Request, from: &str) -> Claim {
         let server = self.rules.servers().first().copied().unwrap();
-        let statement = state(&server, client, stamp, &asked.request().encode());
+        let statement = state(&server, client, stamp, &request.encode());
         Claim { server, statement, from: address(from) }
     }
 
@@ -162,6 +176,7 @@ impl World {
     }
 
     pub(super) fn reload(&mut self, rules: Rules) {
+        self.files = Files::of(&rules);
         self.rules = rules.clone();
         if !self.is_dead() {
             self.admit.handle_rules(rules, self.now);
@@ -178,9 +193,16 @@ impl World {
         }
     }
 
+    /// The files of clients and invitations are read again, and what follows is carried out later.
+    pub(super) fn read_files(&mut self) {
+        let rules = self.files.rules(self.rules.clone());
+        self.admit.handle_rules(rules, self.now);
+    }
+
     /// Other clients, in the place of all.
     pub(super) fn reload_clients(&mut self, clients: Vec<Client>, cut: Option<&str>) {
         self.rules = self.rules.clone().with_clients(clients).unwrap();
+        self.files = Files::of(&self.rules);
         if !self.is_dead() {
             let cut = cut.map(|name| name.parse().unwrap());
             self.admit.handle_clients(self.rules.clone(), cut.as_ref(), self.now);
@@ -257,7 +279,22 @@ impl World {
                 self.struck_out.extend(struck.map(|()| knocked).ok());
                 self.admit.handle_outcome(Outcome::StruckOut(ticket, struck), self.now);
             }
+            Effect::Enrol(ticket, enrolment) => self.enrol_by(ticket, &enrolment),
             Effect::Say(event) => self.said.push(event),
+        }
+    }
+
+    /// Writes two files, and can die before, between and after.
+    fn enrol_by(&mut self, ticket: Ticket, enrolment: &Enrolment) {
+        let marked = |record: &Record| matches!(record, Record::Change(Change { mark: Some((key, _)), .. }) if *key == enrolment.invitation);
+        assert!(self.disk.durable.iter().any(marked), "files are written before the mark is on record");
+        let mut result = self.files.write_client(enrolment);
+        if !self.step() {
+            return;
+        }
+        result = result.and_then(|()| self.files.write_mark(enrolment));
+        if self.step() {
+            self.admit.handle_outcome(Outcome::Enrolled(ticket, result), self.now);
         }
     }
 
@@ -325,6 +362,7 @@ impl World {
 
     /// The keeper is killed, and starts again with other rules.
     pub(super) fn restart_with(&mut self, rules: Rules) {
+        self.files = Files::of(&rules);
         self.rules = rules;
         self.crash();
     }
@@ -339,7 +377,8 @@ impl World {
             history.forget_keys();
         }
         let own = [OWN4, OWN6].map(address).into();
-        let restored = Restored::new(history, self.rules.clone(), own, boot, self.now);
+        let rules = self.files.rules(self.rules.clone());
+        let restored = Restored::new(history, rules, own, boot, self.now);
         self.admit = restored.admit;
         self.state_lost = restored.state_lost;
         self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };

@@ -90,7 +90,7 @@ fn packet(kind: u8, number: u64) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn orders_mean_the_same_after_the_way(kinds in proptest::collection::vec((0..8_u8, 0..3_u64), 1..24)) {

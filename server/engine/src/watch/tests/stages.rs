@@ -185,7 +185,7 @@ impl Kind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(cases(100))]
 
     /// At most one DH for each packet that an insider made, once; none for whatever an outsider can send.
     #[test]
