@@ -146,5 +146,5 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[], &["client", "remove", "../server"], 64, &["not a client's name"]),
     row(&[Directory(BOB)], &["client", "remove", "bob"], 74, &["can't remove DIR/clients.d/bob.toml"]),
     row(&[Gone(CLIENTS)], &["client", "remove", "bob"], 66, &["clients.d: No such file"]),
-    row(&[Text(CONFIG, "x = 1")], &["client", "remove", "alice"], 78, &["x: unknown key"]),
+    row(&[Text(CONFIG, "[paths")], &["client", "remove", "alice"], 78, &["knock-spad.toml:1: not TOML"]),
 ];
