@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,15 @@ pub enum Command {
     },
     /// Read the configuration and the clients again.
     Reload,
+    /// Draw a new key for the server, and keep the old one beside it for a while.
+    KeyRotate {
+        /// For how long, in seconds.
+        grace: NonZeroU32,
+        /// Whether a previous key that lives still ends now; there is no rotation otherwise.
+        end_previous: bool,
+    },
+    /// End the server's previous key.
+    KeyRemove,
     /// Read the clients again, and nothing else: whatever the configuration's file says meanwhile, a client that was
     /// removed is out.
     ReloadClients {
@@ -158,6 +168,36 @@ pub struct Status {
     /// What they have open, and will close again, the oldest first.
     #[serde(default)]
     pub runs: Vec<RunStatus>,
+    /// The server's live keys, the current one first; none where no packets are expected.
+    #[serde(default)]
+    pub server_keys: Vec<KeyStatus>,
+    /// What is wrong with the file of the previous key, where that is there and can't be used.
+    #[serde(default)]
+    pub unusable_previous_key: Option<String>,
+}
+
+/// A live key of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// What people compare.
+    pub fingerprint: String,
+    /// When it ends; absent for the current key.
+    pub until: Option<u64>,
+    /// What came to it; absent where no daemon runs that could know.
+    pub usage: Option<KeyUsage>,
+}
+
+/// What came to a key since the daemon started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUsage {
+    /// Requests that were accepted.
+    pub accepted: u64,
+    /// When the latest of them was.
+    pub last_used: Option<u64>,
+    /// The clients whose latest request came to it: the first hundred by name.
+    pub clients: Vec<String>,
+    /// How many more clients those are.
+    pub more_clients: usize,
 }
 
 /// A door.
@@ -221,6 +261,9 @@ pub struct Counters {
     pub received: u64,
     /// Key agreements that were computed: at most one for each packet, none for strangers.
     pub key_agreements: u64,
+    /// More of them, at most one in a second, only to say whose clock is wrong.
+    #[serde(default)]
+    pub explanations: u64,
     /// Requests that were accepted.
     pub accepted: u64,
     /// Packets that were refused, by reason.
@@ -238,6 +281,9 @@ pub struct RefusalStatus {
     pub from: String,
     /// The client that signed it, where that is proved.
     pub client: Option<String>,
+    /// How wrong the client's clock is, where that is why and `explain` is on, such as `312 s slow`.
+    #[serde(default)]
+    pub clock: Option<String>,
 }
 
 /// The listener.

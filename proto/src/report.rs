@@ -38,6 +38,15 @@ pub enum Report {
         /// The source port of the packet.
         from_port: u16,
     },
+    /// The same of a packet that is too old, or from the future: it opens nothing, and only tells whose clock is wrong.
+    Stale {
+        /// The key that it was sealed to.
+        server: ServerKey,
+        /// What the packet says.
+        statement: Statement,
+        /// The source address of the packet.
+        from: Address,
+    },
     /// A source has completed the sequence of a door.
     Knock {
         /// The door.
@@ -72,8 +81,10 @@ pub enum Report {
 pub struct Counters {
     /// Packets to the SPA port.
     pub received: u64,
-    /// X25519 operations.
+    /// X25519 operations, without those for explanations.
     pub dh: u64,
+    /// X25519 operations that looked into stale packets for nothing but an explanation.
+    pub explained: u64,
     /// Refusals of stages 0 to 5.
     pub refused: Tally,
     /// Steps and timeouts of classic sequences that were not told, since there were too many.
@@ -103,6 +114,12 @@ impl Report {
                 fields.put(&from.to_bytes());
                 fields.put_u16(*from_port);
             }
+            Self::Stale { server, statement, from } => {
+                fields.put_u8(7);
+                fields.put(server.as_bytes());
+                fields.put(&statement.to_bytes());
+                fields.put(&from.to_bytes());
+            }
             Self::Knock { door, from } => {
                 fields.put_u8(3);
                 fields.put_u32(door.0);
@@ -120,6 +137,7 @@ impl Report {
                 fields.put_u8(4);
                 fields.put_u64(counters.received);
                 fields.put_u64(counters.dh);
+                fields.put_u64(counters.explained);
                 counters.refused.counts().iter().for_each(|count| fields.put_u64(*count));
                 fields.put_u64(counters.untold);
             }
@@ -157,11 +175,17 @@ impl Report {
             4 => Some(Self::Counters(Counters {
                 received: fields.u64()?,
                 dh: fields.u64()?,
+                explained: fields.u64()?,
                 refused: read_tally(fields)?,
                 untold: fields.u64()?,
             })),
             5 => read_stage(fields).map(|(door, from, stage)| Self::Stage { door, from, stage }),
             6 => read_stage(fields).map(|(door, from, stage)| Self::SequenceTimeout { door, from, stage }),
+            7 => Some(Self::Stale {
+                server: ServerKey::from_bytes(fields.array()?).ok()?,
+                statement: Statement::from_bytes(fields.array()?),
+                from: Address::from_bytes(fields.array()?),
+            }),
             _ => None,
         }
     }
@@ -200,11 +224,12 @@ mod tests {
         let server = ServerSecret::from_bytes([7; 32]).public();
         Vec::from([
             Report::Ready { generation: 7 },
-            Report::Statement { server, statement, from, from_port: 9 },
+            Report::Statement { server, statement: statement.clone(), from, from_port: 9 },
+            Report::Stale { server, statement, from },
             Report::Knock { door: DoorNumber(7), from },
             Report::Stage { door: DoorNumber(8), from, stage: 1 },
             Report::SequenceTimeout { door: DoorNumber(u32::MAX), from, stage: 32 },
-            Report::Counters(Counters { received: u64::MAX, dh: 3, refused, untold: 4 }),
+            Report::Counters(Counters { received: u64::MAX, dh: 3, explained: 5, refused, untold: 4 }),
         ])
     }
 
@@ -228,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_is_total(mut bytes in proptest::collection::vec(any::<u8>(), REPORT_LEN), kind in 0_u8..8) {
+        fn decoding_is_total(mut bytes in proptest::collection::vec(any::<u8>(), REPORT_LEN), kind in 0_u8..9) {
             bytes[0] = VERSION;
             bytes[1] = kind;
             let _ = Report::decode(&bytes);

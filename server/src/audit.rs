@@ -72,6 +72,10 @@ fn write(event: &Event) {
                 tracing::info!(event = "refused", reason = %refusal, %from, client, count);
             }
         }
+        Event::WrongClock { client, from, clock } => {
+            let (skew, direction) = (clock.skew.as_secs(), clock.direction.name());
+            tracing::warn!(event = "wrong-clock", client, skew, direction, %from, "its packets are refused as stale");
+        }
         Event::Dropped { refusal, count } => tracing::info!(event = "refused", reason = %refusal, count),
         Event::CommandFailed { door, ended, next } => say_command_failed(&door.to_string(), *ended, *next),
         Event::StopFailed { door, ended, next } => say_command_failed(door, *ended, *next),

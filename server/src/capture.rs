@@ -1,6 +1,6 @@
 //! What the listener gets to see: a kernel filter for exactly the packets that could matter, and the sockets under it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -11,7 +11,9 @@ use knock_spa_proto::spa::PACKET_LEN;
 use socket2::SockFilter;
 
 use crate::addresses::default_link;
-use crate::config::settings::Interfaces;
+use crate::config::settings::{CaptureMode, Interfaces, Listen};
+use crate::io::channel::{Deliver, Sockets};
+use crate::io::datagram_socket;
 use crate::io::packet_socket::{self, Family};
 
 /// What is worth seeing.
@@ -39,15 +41,17 @@ const TCP_FLAGS_AT: u32 = 13;
 /// Bytes of a packet that are delivered: all of it.
 const SNAP: u32 = 65_535;
 
-/// The UDP header's own length (RFC 768).
-const UDP_HEADER: u32 = 8;
+/// What the UDP header of an SPA packet says of its length, itself included (RFC 768).
+#[expect(clippy::cast_possible_truncation, reason = "320 bytes")]
+const SPA_LEN: u32 = PACKET_LEN as u32 + 8;
 
 /// Which sockets are needed: where one that is in use is equal to it, its sockets go on seeing everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
+    mode: CaptureMode,
     interest: Interest,
     /// The interfaces by index; `None` stands for all that there are or will be.
-    indices: Option<Vec<u32>>,
+    interfaces: Option<BTreeMap<u32, InterfaceName>>,
     /// An interface that is left out where all are meant.
     except: Option<u32>,
     /// Named interfaces that are not there.
@@ -55,53 +59,72 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// What is needed to see `interest` on `interfaces`.
+    /// What is needed to see `interest` where it is listened to.
     ///
     /// # Errors
     /// What the system said.
-    pub fn new(interest: Interest, interfaces: &Interfaces) -> io::Result<Self> {
-        let all =
-            |except| Ok(Self { interest: interest.clone(), indices: None, except, missing: Vec::new() });
-        let names = match interfaces {
-            Interfaces::AllButLoopback => return all(Some(loopback()?)),
-            Interfaces::All => return all(None),
+    pub fn new(interest: Interest, listen: &Listen) -> io::Result<Self> {
+        let mode = listen.capture;
+        let all = |interest, except| Self { mode, interest, interfaces: None, except, missing: Vec::new() };
+        let names = match &listen.interfaces {
+            Interfaces::AllButLoopback => return Ok(all(interest, Some(loopback()?))),
+            Interfaces::All => return Ok(all(interest, None)),
             Interfaces::Named(names) => names.clone(),
             Interfaces::Owning(links) => links.iter().map(|link| link.name).collect(),
             Interfaces::Default { ipv6 } => default_link(*ipv6).iter().map(|link| link.name).collect(),
         };
-        let (mut indices, mut missing) = (BTreeSet::new(), Vec::new());
+        let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
         for name in names {
             match packet_socket::interface_index(name.as_str()) {
-                Ok(index) => drop(indices.insert(index)),
+                Ok(index) => drop(found.insert(index, name)),
                 Err(error) if error.raw_os_error() == Some(libc::ENODEV) => missing.push(name),
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { interest, indices: Some(indices.into_iter().collect()), except: None, missing })
+        Ok(Self { mode, interest, interfaces: Some(found), except: None, missing })
     }
 
     /// Opens the sockets, of both families.
     ///
     /// # Errors
     /// What the system said.
-    pub fn open(&self) -> io::Result<Vec<OwnedFd>> {
-        let indices = match &self.indices {
-            Some(indices) => indices.iter().copied().map(Some).collect(),
+    pub fn open(&self) -> io::Result<Sockets> {
+        let interfaces: Vec<_> = match &self.interfaces {
+            Some(interfaces) => interfaces.iter().map(|(index, name)| Some((*index, name))).collect(),
             None => vec![None],
         };
         let mut sockets = Vec::new();
-        for index in indices {
+        for interface in interfaces {
             for family in Family::ALL {
-                sockets.push(self.open_one(family, index)?);
+                sockets.extend(match self.mode {
+                    CaptureMode::Packet => {
+                        Some(self.open_capture(family, interface.map(|(index, _)| index))?)
+                    }
+                    CaptureMode::Socket => {
+                        self.open_bound(family, interface.map(|(_, name)| name.as_str()))?
+                    }
+                });
             }
         }
-        Ok(sockets)
+        let deliver = match self.mode {
+            CaptureMode::Packet => Deliver::Packets,
+            CaptureMode::Socket => Deliver::Datagrams,
+        };
+        Ok(Sockets { deliver, sockets })
     }
 }
 
 impl Capture {
+    /// A socket that is bound to the SPA port, where there is one.
+    fn open_bound(&self, family: Family, interface: Option<&str>) -> io::Result<Option<OwnedFd>> {
+        let Some(port) = self.interest.spa_port else { return Ok(None) };
+        let program: Vec<SockFilter> =
+            datagram_program(self.except).into_iter().map(SockFilter::from).collect();
+        datagram_socket::open(family, interface, port, &program)
+    }
+
     /// Where the kernel has no room for the filter, a coarser one does.
-    fn open_one(&self, family: Family, index: Option<u32>) -> io::Result<OwnedFd> {
+    fn open_capture(&self, family: Family, index: Option<u32>) -> io::Result<OwnedFd> {
         let open = |told_apart| {
             let program = program(&self.interest, family, self.except, told_apart);
             let program: Vec<SockFilter> = program.into_iter().map(SockFilter::from).collect();
@@ -150,6 +173,22 @@ fn program(
             program.transports(&ports, PortAt::Fixed(40));
         }
     }
+    program.0
+}
+
+/// The filter of a bound socket, which begins to count at the UDP header: what was sent to this host alone, on the right
+/// interface, and has the one length that can be good.
+fn datagram_program(except_interface: Option<u32>) -> Vec<Instruction> {
+    let mut program = Program::default();
+    program.load_ancillary(libc::SKF_AD_PKTTYPE);
+    program.require(u32::from(libc::PACKET_HOST));
+    if let Some(index) = except_interface {
+        program.load_ancillary(libc::SKF_AD_IFINDEX);
+        program.refuse(index);
+    }
+    program.load_half(4);
+    program.require(SPA_LEN);
+    program.verdict(SNAP);
     program.0
 }
 
@@ -261,7 +300,7 @@ impl Program {
     fn spa(&mut self, port: u16, header: PortAt) {
         let mut block = Self::default();
         block.load_transport(header, 4);
-        block.accept(u32::try_from(PACKET_LEN).unwrap_or(u32::MAX).saturating_add(UDP_HEADER));
+        block.accept(SPA_LEN);
         block.verdict(0);
         let len = u8::try_from(block.0.len()).unwrap_or(u8::MAX);
         self.push(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, len, port.into());

@@ -42,7 +42,7 @@ enum Command {
     Check(check::Arguments),
     /// Make the server's key and a first configuration; keep what there is.
     Init(init::Arguments),
-    /// The server's key.
+    /// The server's keys: the one that clients are given, and the one before it.
     #[command(subcommand)]
     Key(key::Command),
     /// The enrolled clients.
@@ -94,7 +94,7 @@ fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
     match command {
         Command::Check(arguments) => check::run(config, &arguments),
         Command::Init(arguments) => init::run(config, arguments),
-        Command::Key(command) => key::run(config, &command),
+        Command::Key(command) => key::run(config, command),
         Command::Client(command) => client::run(config, command),
         Command::Invite(arguments) => invite::run(config, *arguments),
         Command::Run(arguments) => daemon::run(config, &arguments),

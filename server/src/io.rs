@@ -3,6 +3,7 @@
 pub mod ancestors;
 pub mod channel;
 pub mod clock;
+pub mod datagram_socket;
 pub mod entropy;
 pub mod notify;
 pub mod packet_socket;

@@ -159,6 +159,25 @@ impl Lock {
         })
     }
 
+    /// Adds one record to a journal that no keeper uses, durably. A journal that is damaged, or is not there though
+    /// there was one, is left to the keeper: it then takes every key for one whose marks are lost.
+    ///
+    /// # Errors
+    /// Every [`JournalError`] but [`JournalError::InUse`]; the old file is in place then.
+    pub fn add(&self, record: Record) -> Result<(), JournalError> {
+        let (mut records, condition) = read_file(&self.journal(), |_damaged| Ok(()))?;
+        let is_left = match condition {
+            Condition::Whole | Condition::TornTail => false,
+            Condition::Absent => self.incomplete().exists(),
+            Condition::Damaged | Condition::Incomplete => true,
+        };
+        if is_left {
+            return Ok(());
+        }
+        records.push(record);
+        self.create(&records).map(drop)
+    }
+
     /// A name for a damaged file that nothing else has.
     fn free_name(&self) -> PathBuf {
         let names = (1..=u32::MAX).map(|number| self.directory.join(format!("journal.damaged-{number}")));
@@ -563,6 +582,30 @@ mod tests {
         }
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         drop(Lock::take(directory.path()).unwrap());
+    }
+
+    #[test]
+    fn a_record_is_added_to_what_is_whole_and_to_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, whole) = written(directory.path(), &records(3));
+        lock.add(Record::Closing(OpeningId(4))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(4), Condition::Whole));
+        // A torn tail is cut, as the keeper would.
+        std::fs::write(lock.journal(), &whole[..whole.len() - 1]).unwrap();
+        lock.add(Record::Closing(OpeningId(3))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(3), Condition::Whole));
+        // What is damaged is the keeper's to set aside, and what is incomplete stays so.
+        let mut damaged = whole;
+        damaged[written_len(1)] ^= 0x40;
+        std::fs::write(lock.journal(), &damaged).unwrap();
+        lock.add(Record::Closing(OpeningId(9))).unwrap();
+        assert_eq!(std::fs::read(lock.journal()).unwrap(), damaged);
+        lock.give_up().unwrap();
+        lock.add(Record::Closing(OpeningId(9))).unwrap();
+        assert!(!lock.journal().exists());
+        std::fs::remove_file(lock.incomplete()).unwrap();
+        lock.add(Record::Closing(OpeningId(1))).unwrap();
+        assert_eq!(lock.read().unwrap(), (records(1), Condition::Whole));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod doing;
 mod enrolling;
 mod guests;
 mod jobs;
+mod keys;
 mod listening;
 mod numbers;
 mod one_time;
@@ -108,6 +109,7 @@ where
     let no_pid_file = begun();
     keeper.tell_begun(no_pid_file.as_ref());
     keeper.settle();
+    keeper.look_after_keys();
     keeper.build_wall();
     keeper.start_listener().await;
     keeper.run().await
@@ -183,7 +185,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);
         let mut listening = Listening::new(start);
-        let capture = Capture::new(plan.interest(), &plan.settings.listen.interfaces);
+        let capture = Capture::new(plan.interest(), &plan.settings.listen);
         let prepared = capture.and_then(|capture| listening.prepare(capture));
         prepared.map_err(RunError::doing("listen to packets"))?;
         let wall = is_native.then(|| Wall::new(&paths.state, store.boot()));
@@ -205,7 +207,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             cut: Cut::default(),
             audit: Audit::default(),
             log: KnockdLog::open(&plan.settings.log),
-            pace: Pace::default(),
+            pace: Pace::of_steps(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
             reload: on(SignalKind::hangup())?,
             stop: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?],
@@ -223,6 +225,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.listening.backoff().retry_at(),
                 self.listening.next_check(),
                 self.wall.as_ref().and_then(Wall::wakes_at),
+                self.previous_key_ends_at(),
                 self.ask_again.retry_at(),
             ];
             let next = next.into_iter().flatten().min();
@@ -260,6 +263,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     }
 
     async fn handle(&mut self, happened: Happened) -> Result<(), RunError> {
+        // Before what came in is judged: the time of a key may be over.
+        self.end_previous_key_in_time().await;
         match happened {
             Happened::Heard(heard) => self.handle_heard(heard).await,
             Happened::Asked(asked) => {
@@ -358,6 +363,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Report::Statement { server, statement, from, from_port: _ } => {
                 self.admit.handle_claim(&Claim { server, statement, from }, now);
             }
+            // One that is fresh does not become good by coming this way.
+            Report::Stale { server, statement, from } if self.plan.settings.explain => {
+                self.admit.handle_stale(&Claim { server, statement, from }, now);
+            }
+            Report::Stale { .. } => {}
             // What was knocked for by an old number is not what that number's door is now.
             Report::Knock { door, from } => {
                 if let Some(knocked) = self.numbers.door(door) {
@@ -389,12 +399,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             return;
         }
         let now = clock::now().boot;
-        let interfaces = &self.plan.settings.listen.interfaces;
-        let is_default = matches!(interfaces, Interfaces::Default { .. });
+        let listen = &self.plan.settings.listen;
+        let is_default = matches!(listen.interfaces, Interfaces::Default { .. });
         let own: Vec<Address> = self.listened.iter().copied().collect();
         let doors = self.numbers.doors().to_vec();
         let orders = self.plan.orders(self.listening.next_generation(), own, doors);
-        let handed = match Capture::new(self.plan.interest(), interfaces) {
+        let handed = match Capture::new(self.plan.interest(), listen) {
             Ok(capture) => self.listening.hand_over(&orders, capture, now).await,
             Err(error) => Err(error),
         };

@@ -7,17 +7,19 @@ mod overlap;
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use knock_spa_engine::watch::Watch;
+use knock_spa_proto::address::Address;
 use knock_spa_proto::report::{Counters, Report};
 use knock_spa_proto::time::{BootTime, Now};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, recv, recvfrom};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use crate::io::channel::{Channel, HandOver};
+use crate::io::channel::{Channel, Deliver, HandOver, Sockets};
 use crate::io::clock;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
@@ -44,7 +46,7 @@ pub async fn run(end: OwnedFd) -> io::Result<()> {
     let Some(first) = channel.receive_hand_over().await? else { return Ok(()) };
     let mut listener = Listener {
         watch: Watch::new(first.orders, clock::now()),
-        sockets: watched(first.sockets.unwrap_or_default())?,
+        ears: first.sockets.map(Ears::new).transpose()?.unwrap_or_default(),
         reading: Reading { packet: vec![0; PACKET], overlap: Overlap::default() },
         channel,
         told: Counters::default(),
@@ -70,7 +72,7 @@ pub fn inherit() -> io::Result<OwnedFd> {
 struct Listener {
     watch: Watch,
     channel: Channel,
-    sockets: Vec<Watched>,
+    ears: Ears,
     reading: Reading,
     told: Counters,
     told_at: BootTime,
@@ -78,6 +80,25 @@ struct Listener {
     timer: Timer,
     /// When an attempt at a sequence has taken too long.
     attempts: Timer,
+}
+
+/// The sockets in use.
+struct Ears {
+    deliver: Deliver,
+    sockets: Vec<Watched>,
+}
+
+impl Ears {
+    fn new(sockets: Sockets) -> io::Result<Self> {
+        let Sockets { deliver, sockets } = sockets;
+        Ok(Self { deliver, sockets: sockets.into_iter().map(Watched::new).collect::<io::Result<_>>()? })
+    }
+}
+
+impl Default for Ears {
+    fn default() -> Self {
+        Self { deliver: Deliver::Packets, sockets: Vec::new() }
+    }
 }
 
 enum Wake {
@@ -119,13 +140,13 @@ impl Listener {
 
     async fn wake(&mut self) -> Wake {
         let has_work = self.watch.has_work();
-        let (watch, sockets, reading) = (&mut self.watch, &self.sockets, &mut self.reading);
+        let (watch, ears, reading) = (&mut self.watch, &self.ears, &mut self.reading);
         tokio::select! {
             biased;
             orders = self.channel.receive_hand_over() => Wake::Orders(orders),
             result = self.timer.expired() => Wake::Counters(result),
             result = self.attempts.expired() => Wake::Attempts(result),
-            result = poll_fn(|context| poll_packets(watch, sockets, reading, context)) => Wake::Packets(result),
+            result = poll_fn(|context| poll_packets(watch, ears, reading, context)) => Wake::Packets(result),
             () = std::future::ready(()), if has_work => Wake::Work,
         }
     }
@@ -137,24 +158,27 @@ impl Listener {
         };
         // What waits in the old sockets came under the old orders.
         let now = clock::now();
-        for socket in &self.sockets {
-            self.reading.drain(socket.as_fd(), |packet, overlap| {
+        self.reading.drain(&self.ears, |heard, overlap| {
+            if let Heard::Packet(packet) = heard {
                 overlap.note(packet, now.boot);
-                self.watch.handle_packet(packet, now);
-            });
-        }
+            }
+            heard.tell(&mut self.watch, now);
+        });
         self.watch.handle_orders(hand_over.orders);
-        for socket in &sockets {
-            self.reading.drain(socket.as_fd(), |packet, overlap| {
+        let ears = Ears::new(sockets)?;
+        self.reading.drain(&ears, |heard, overlap| {
+            // A datagram is in one bound socket alone, and what was captured as well is a duplicate to the watch.
+            if let Heard::Packet(packet) = heard {
                 let is_known = overlap.takes(packet, now.boot);
                 // Yet newer sockets may be on their way already.
                 overlap.note(packet, now.boot);
-                if !is_known {
-                    self.watch.handle_packet(packet, now);
+                if is_known {
+                    return;
                 }
-            });
-        }
-        self.sockets = watched(sockets)?;
+            }
+            heard.tell(&mut self.watch, now);
+        });
+        self.ears = ears;
         Ok(())
     }
 
@@ -177,21 +201,17 @@ impl Listener {
     }
 }
 
-fn watched(sockets: Vec<OwnedFd>) -> io::Result<Vec<Watched>> {
-    sockets.into_iter().map(Watched::new).collect()
-}
-
 /// Ready once packets were read from any socket.
 fn poll_packets(
     watch: &mut Watch,
-    sockets: &[Watched],
+    ears: &Ears,
     reading: &mut Reading,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let now = clock::now();
     let mut outcome = Poll::Pending;
-    for socket in sockets {
-        match socket.poll_read(context, |socket| reading.batch(watch, socket, now)) {
+    for socket in &ears.sockets {
+        match socket.poll_read(context, |socket| reading.batch(watch, socket, ears.deliver, now)) {
             // An interface that went down says so once, and goes on when it is up again.
             Poll::Ready(Err(error)) if error.raw_os_error() != Some(libc::ENETDOWN) => {
                 return Poll::Ready(Err(error));
@@ -203,6 +223,26 @@ fn poll_packets(
     outcome
 }
 
+/// What came out of a socket.
+#[derive(Clone, Copy)]
+enum Heard<'p> {
+    /// A packet, from its IP header on.
+    Packet(&'p [u8]),
+    /// What somebody sent to the SPA port.
+    Datagram(&'p [u8], SocketAddr),
+}
+
+impl Heard<'_> {
+    fn tell(self, watch: &mut Watch, now: Now) {
+        match self {
+            Self::Packet(packet) => watch.handle_packet(packet, now),
+            Self::Datagram(datagram, from) => {
+                watch.handle_datagram(datagram, Address::new(from.ip()), from.port(), now);
+            }
+        }
+    }
+}
+
 /// What it takes to read packets.
 struct Reading {
     packet: Vec<u8>,
@@ -211,13 +251,20 @@ struct Reading {
 
 impl Reading {
     /// Reads packets until there are none or the batch is full; `WouldBlock` where there was none at all.
-    fn batch(&mut self, watch: &mut Watch, socket: BorrowedFd<'_>, now: Now) -> io::Result<()> {
+    fn batch(
+        &mut self,
+        watch: &mut Watch,
+        socket: BorrowedFd<'_>,
+        deliver: Deliver,
+        now: Now,
+    ) -> io::Result<()> {
         for read in 0..BATCH {
-            match recv(socket, &mut *self.packet, RecvFlags::DONTWAIT) {
-                Ok((len, _)) => {
-                    let packet = self.packet.get(..len).unwrap_or_default();
-                    self.overlap.note(packet, now.boot);
-                    watch.handle_packet(packet, now);
+            match receive(socket, deliver, &mut self.packet) {
+                Ok(heard) => {
+                    if let Heard::Packet(packet) = heard {
+                        self.overlap.note(packet, now.boot);
+                    }
+                    heard.tell(watch, now);
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) if read > 0 => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -226,13 +273,34 @@ impl Reading {
         Ok(())
     }
 
-    /// Does `each` with every packet that waits, a bounded number of them; what cannot be read is not there.
-    fn drain(&mut self, socket: BorrowedFd<'_>, mut each: impl FnMut(&[u8], &mut Overlap)) {
-        for _ in 0..BACKLOG {
-            match recv(socket, &mut *self.packet, RecvFlags::DONTWAIT) {
-                Ok((len, _)) => each(self.packet.get(..len).unwrap_or_default(), &mut self.overlap),
-                Err(_nothing) => return,
+    /// Does `each` with everything that waits, a bounded number for each socket; what cannot be read is not there.
+    fn drain(&mut self, ears: &Ears, mut each: impl FnMut(Heard<'_>, &mut Overlap)) {
+        for socket in &ears.sockets {
+            for _ in 0..BACKLOG {
+                match receive(socket.as_fd(), ears.deliver, &mut self.packet) {
+                    Ok(heard) => each(heard, &mut self.overlap),
+                    Err(_nothing) => break,
+                }
             }
+        }
+    }
+}
+
+/// Reads one that waits.
+fn receive<'p>(
+    socket: BorrowedFd<'_>,
+    deliver: Deliver,
+    into: &'p mut [u8],
+) -> Result<Heard<'p>, rustix::io::Errno> {
+    match deliver {
+        Deliver::Packets => {
+            let (len, _) = recv(socket, &mut *into, RecvFlags::DONTWAIT)?;
+            Ok(Heard::Packet(into.get(..len).unwrap_or_default()))
+        }
+        Deliver::Datagrams => {
+            let (len, _, from) = recvfrom(socket, &mut *into, RecvFlags::DONTWAIT)?;
+            let from = from.map(SocketAddr::try_from).transpose()?.ok_or(rustix::io::Errno::INVAL)?;
+            Ok(Heard::Datagram(into.get(..len).unwrap_or_default(), from))
         }
     }
 }

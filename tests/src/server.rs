@@ -114,6 +114,26 @@ impl<'w> Server<'w> {
         self.daemon = Some(self.host.spawn(&mut command));
     }
 
+    /// Starts the daemon without these capabilities, as `setpriv` names them, and waits as [`Self::start`] does.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_without(&mut self, capabilities: &str) {
+        self.spawn_without(capabilities);
+        self.await_ready();
+    }
+
+    /// Starts the daemon without these capabilities.
+    pub fn spawn_without(&mut self, capabilities: &str) {
+        let daemon = self.program(&["run", "--log-level", "debug"]);
+        let mut command = Command::new("setpriv");
+        for set in ["--bounding-set", "--inh-caps"] {
+            command.arg(set).arg(capabilities);
+        }
+        command.arg(daemon.get_program()).args(daemon.get_args());
+        self.daemon = Some(self.host.spawn(&mut command));
+    }
+
     /// Waits until the daemon listens under the present rules, with the guard where it should be.
     ///
     /// # Panics
@@ -243,6 +263,12 @@ impl<'w> Server<'w> {
     #[must_use]
     pub fn command(&self, words: &[&str]) -> Run {
         Run::of(self.host, &mut self.program(words), "")
+    }
+
+    /// Starts `knock-spad` with these words, on this server's configuration.
+    #[must_use]
+    pub fn start_command(&self, words: &[&str]) -> Running {
+        self.host.spawn(&mut self.program(words))
     }
 
     /// What a daemon says that ends by itself: one that is started beside this one, on the same files.

@@ -70,6 +70,7 @@ impl Scene {
             own: own.iter().copied().collect(),
             doors: Vec::new(),
             tells_stages: false,
+            explains: false,
         };
         let now = Now { boot: BootTime::from_nanos(0), unix: begin };
         let admit = Restored::new(history, rules, own, [1; 16], now).admit;

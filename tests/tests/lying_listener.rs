@@ -32,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 /// A door for clients, one for both, and one that alice may not open.
-const DOORS: &str = "[door.ssh]\nports = ['tcp/22']\n\
+const DOORS: &str = "[spa]\nexplain = true\n[door.ssh]\nports = ['tcp/22']\n\
     [door.imap]\nports = ['tcp/143']\nsequence = ['7000', '8000', '9000']\n\
     [door.web]\nports = ['tcp/8080']\n";
 
@@ -497,6 +497,7 @@ fn what_it_says_of_itself_moves_nothing() {
     with_keeper(|scene| {
         let counters = report::Counters {
             received: u64::MAX,
+            explained: u64::MAX,
             dh: u64::MAX,
             refused: Tally::from_counts([u64::MAX; Refusal::ALL.len()]),
             untold: u64::MAX,
@@ -522,5 +523,28 @@ fn what_it_says_of_itself_moves_nothing() {
         assert!(!scene.server.status().listener.ready);
         scene.listener.take_orders();
         until(PATIENCE, "the listener", || scene.server.status().listener.ready);
+    });
+}
+
+#[test]
+fn what_it_calls_stale_opens_nothing_and_is_looked_at_once_in_a_second() {
+    with_keeper(|scene| {
+        let start = Instant::now();
+        let server = scene.server.key();
+        let from = Address::new(scene.world.laptop.v4.into());
+        let fresh = scene.signed(&sender());
+        scene.listener.report(&Report::Stale { server, statement: fresh, from });
+        for step in 0..200 {
+            let stamp = ago(Duration::from_secs(1000 - step));
+            let statement = scene.signed_by(&scene.alice.secret(), stamp, &sender());
+            scene.listener.report(&Report::Stale { server, statement, from });
+        }
+        // Behind all that, what its client wants is done.
+        scene.listener.claim(server, scene.signed(&sender()), scene.world.laptop.v4);
+        until(PATIENCE, "the door to open", || !scene.server.openings().is_empty());
+        let status = scene.server.status();
+        assert_eq!((status.counters.accepted, status.openings.len()), (1, 1));
+        let seconds = usize::try_from(start.elapsed().as_secs()).unwrap();
+        assert!((1..=seconds + 1).contains(&status.refusals.len()), "{:?}", status.refusals);
     });
 }

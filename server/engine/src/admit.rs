@@ -10,6 +10,7 @@ mod decide;
 pub mod effect;
 mod ending;
 mod enrolling;
+pub mod explaining;
 mod holds;
 mod knocks;
 pub mod opening;
@@ -18,6 +19,7 @@ pub mod record;
 mod refusals;
 mod restore;
 pub mod runs;
+mod server_keys;
 mod status;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,12 +41,14 @@ use self::bucket::Bucket;
 use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
 use self::enrolling::Enrolling;
+use self::explaining::Explanations;
 use self::holds::{HoldKey, Holds, Step};
 use self::opening::{Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
+use self::server_keys::KeyUses;
 use crate::client::Client;
 use crate::rules::{Knockable, Rules};
 
@@ -52,6 +56,7 @@ pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
 pub use self::restore::{History, Restored};
 pub use self::runs::MAX_RUNS;
+pub use self::server_keys::KeyUse;
 pub use self::status::OpeningStatus;
 
 /// The keeper's state.
@@ -71,7 +76,9 @@ pub struct Admit {
     spent: BTreeSet<Knockable>,
     closing: BTreeMap<OpeningId, Closing>,
     refusals: Refusals,
+    explanations: Explanations,
     accepted: u64,
+    key_uses: KeyUses,
     journal_failed: bool,
     /// What follows once a record is durable.
     awaited: BTreeMap<Ticket, Awaited>,
@@ -163,7 +170,9 @@ impl Admit {
             (Asker::Client(_), Request::Enrol(_)) => Err(Refusal::Unauthorised),
             (Asker::Invitation(_), Request::Open(_) | Request::Close(_)) => Err(Refusal::Unauthorised),
         };
-        done.map_err(refused)
+        done.map_err(refused)?;
+        self.key_uses.count(claim.server, *asker.key(), now.unix);
+        Ok(())
     }
 
     /// Takes note of what the listener says that it has dropped by itself, all told.

@@ -225,6 +225,11 @@ impl Rules {
         self.servers.contains(key)
     }
 
+    /// Makes these the server's live keys, the current one first.
+    pub fn set_servers(&mut self, servers: Vec<ServerKey>) {
+        self.servers = servers;
+    }
+
     /// The server's live keys, the current one first.
     #[must_use]
     pub fn servers(&self) -> &[ServerKey] {

@@ -40,6 +40,11 @@ pub struct Watch {
     /// Whether progress of sequences is told, beside what they open.
     tells_stages: bool,
     pace: Pace,
+    /// Whether stale packets are looked into.
+    explains: bool,
+    explanations: Pace,
+    /// A stale packet that is looked into once nothing else is to be done.
+    stale: Option<Waiting>,
     counters: Counters,
     reports: VecDeque<Report>,
 }
@@ -64,7 +69,10 @@ impl Watch {
             queue: DhQueue::default(),
             tracker: Tracker::default(),
             tells_stages: orders.tells_stages,
-            pace: Pace::default(),
+            pace: Pace::of_steps(),
+            explains: orders.explains,
+            explanations: Pace::of_explanations(),
+            stale: None,
             counters: Counters::default(),
             reports: VecDeque::new(),
         };
@@ -86,6 +94,7 @@ impl Watch {
         self.own = orders.own.into_iter().collect();
         self.tracker.replace_doors(orders.doors);
         self.tells_stages = orders.tells_stages;
+        (self.explains, self.stale) = (orders.explains, None);
         self.reports.push_back(Report::Ready { generation: orders.generation });
     }
 
@@ -98,15 +107,20 @@ impl Watch {
         }
         match segment.body {
             Body::Udp(datagram) if is_own && self.spa_port == Some(segment.port) => {
-                self.counters.received = self.counters.received.saturating_add(1);
-                if let Err(refusal) = self.queue_datagram(datagram, &segment, now) {
-                    self.counters.refused.count(refusal);
-                }
+                self.handle_datagram(datagram, segment.from, segment.from_port, now);
             }
             Body::Udp(_) | Body::Tcp(_) => {
                 let progress = self.tracker.handle_segment(&segment, is_own, now);
                 self.tell(progress, now.boot);
             }
+        }
+    }
+
+    /// Takes what came to the SPA port of one of our own addresses, as a packet or by a socket that is bound to it.
+    pub fn handle_datagram(&mut self, datagram: &[u8], from: Address, from_port: u16, now: Now) {
+        self.counters.received = self.counters.received.saturating_add(1);
+        if let Err(refusal) = self.queue_datagram(datagram, from, from_port, now) {
+            self.counters.refused.count(refusal);
         }
     }
 
@@ -145,19 +159,28 @@ impl Watch {
     }
 
     /// Stages 0 to 3, and a place in the queue of stage 4.
-    fn queue_datagram(&mut self, datagram: &[u8], segment: &Segment<'_>, now: Now) -> Result<(), Refusal> {
+    fn queue_datagram(
+        &mut self,
+        datagram: &[u8],
+        from: Address,
+        from_port: u16,
+        now: Now,
+    ) -> Result<(), Refusal> {
         if datagram.len() != PACKET_LEN {
             return Err(Refusal::WrongLength);
         }
         let (key, enveloped) = self.open_envelope(datagram).ok_or(Refusal::Junk)?;
         if enveloped.stamp().abs_diff(now.unix) > self.window {
+            if self.explains && self.explanations.allows(now.boot) {
+                self.stale = Some(Waiting { key, enveloped, from, from_port });
+            }
             return Err(Refusal::Stale);
         }
         let tag = enveloped.tag();
         if self.duplicates.contains(&tag) || self.queue.contains(&tag) {
             return Err(Refusal::Duplicate);
         }
-        let waiting = Waiting { key, enveloped, from: segment.from, from_port: segment.from_port };
+        let waiting = Waiting { key, enveloped, from, from_port };
         match self.queue.push(waiting) {
             Some(_displaced) => Err(Refusal::Displaced),
             None => Ok(()),
@@ -172,12 +195,12 @@ impl Watch {
     /// Whether [`Self::work`] has something to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.stale.is_some()
     }
 
-    /// Stage 5: one DH, for the packet that has waited longest.
+    /// Stage 5: one DH, for the packet that has waited longest; where none waits, for a stale one.
     pub fn work(&mut self, now: Now) {
-        let Some(waiting) = self.queue.pop() else { return };
+        let Some(waiting) = self.queue.pop() else { return self.look_into_stale() };
         let Some(key) = self.keys.get(waiting.key) else { return };
         self.duplicates.insert(waiting.enveloped.tag(), now.boot);
         self.counters.dh = self.counters.dh.saturating_add(1);
@@ -189,6 +212,17 @@ impl Watch {
                 from_port: waiting.from_port,
             }),
             None => self.counters.refused.count(Refusal::Unsealable),
+        }
+    }
+
+    /// Tells what a stale packet says, so that the keeper can find out whose clock is wrong. It was refused already, and
+    /// no mark, tag or count of what is good knows of it.
+    fn look_into_stale(&mut self) {
+        let Some(Waiting { key, enveloped, from, .. }) = self.stale.take() else { return };
+        let Some(key) = self.keys.get(key) else { return };
+        self.counters.explained = self.counters.explained.saturating_add(1);
+        if let Some(statement) = enveloped.unseal(&key.secret) {
+            self.reports.push_back(Report::Stale { server: key.secret.public(), statement, from });
         }
     }
 

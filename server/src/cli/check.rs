@@ -16,7 +16,9 @@ use crate::config::settings::Settings;
 use crate::config::{Config, ConfigError};
 use crate::files::FileError;
 use crate::guard::warning::Warning;
-use crate::server_key;
+use crate::io::clock;
+use crate::server_key::previous::{self, Previous};
+use crate::server_key::{KeyError, Keys};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -101,11 +103,17 @@ impl Findings {
         self.warnings.extend(found.map(remark));
     }
 
-    /// What the daemon would meet when it reads its key.
+    /// What the daemon would meet when it reads its keys.
     fn key(&mut self, path: &Path) {
-        match server_key::load(path) {
-            Ok(_) => {}
-            Err(server_key::KeyError::File(error)) => self.file(path, &error),
+        match Keys::load(path, clock::now().unix) {
+            Ok(keys) => {
+                if let Previous::Unusable(error) = keys.previous {
+                    let file = previous::path_of(path);
+                    let hint = Some("clients that were not given the new key are refused".into());
+                    self.warnings.push(Remark { file, line: None, what: error.to_string(), hint });
+                }
+            }
+            Err(KeyError::File(error)) => self.file(path, &error),
             Err(error) => {
                 let what = error.to_string();
                 self.errors.push(Remark { file: path.to_owned(), line: None, what, hint: None });

@@ -12,6 +12,11 @@ use crate::config::remark::Faults;
 use crate::files::{Doing, FileError};
 use crate::journal::JournalError;
 use crate::server_key::KeyError;
+use crate::server_key::rotation::RotationError;
+
+/// What to do about a previous key that is in the way.
+const END_PREVIOUS: &str =
+    "`knock-spad key show` says who uses it still; `key remove`, or `key rotate --end-previous`, ends it now";
 
 /// A command that failed.
 #[derive(Debug)]
@@ -129,11 +134,23 @@ impl From<KeyError> for Failure {
                 Self::from(error).hint("`knock-spad init` makes it")
             }
             KeyError::File(error) => error.into(),
-            KeyError::BadLine { .. } => Self::new(Exit::Data, error),
+            KeyError::BadLine { .. } | KeyError::BadPrevious { .. } => Self::new(Exit::Data, error),
             KeyError::OtherKey(_) => {
                 Self::new(Exit::Data, error).hint("`knock-spad init --endpoint HOST` writes it anew")
             }
             KeyError::NoEntropy(_) => Self::new(Exit::System, error),
+        }
+    }
+}
+
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        match error {
+            RotationError::Key(error) => error.into(),
+            RotationError::PreviousLives(_) | RotationError::PreviousUnusable(_) => {
+                Self::new(Exit::Data, error).hint(END_PREVIOUS)
+            }
+            RotationError::TooLong(_) => Self::new(Exit::Usage, error),
         }
     }
 }

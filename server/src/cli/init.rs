@@ -14,8 +14,9 @@ use crate::config::dialect::Dialect;
 use crate::config::settings::{Listen, Paths, Settings};
 use crate::config::{Config, ConfigError};
 use crate::files;
+use crate::io::clock;
 use crate::journal::Lock;
-use crate::server_key::{self, KeyError};
+use crate::server_key::{self, KeyError, Keys};
 
 /// The first configuration.
 const STARTER: &str = include_str!("init/starter.toml");
@@ -62,17 +63,17 @@ impl Found {
             }
             Err(error) => return Err(Failure::of_config(error)),
         };
-        let key = match server_key::load(&settings.paths.key) {
-            Ok(line) => Some(line.secret.public()),
-            Err(KeyError::File(error)) if error.is_absent() => None,
+        let keys = match Keys::load(&settings.paths.key, clock::now().unix) {
+            Ok(keys) => keys.known(),
+            Err(KeyError::File(error)) if error.is_absent() => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let line = match key.map(|key| server_key::load_line(&settings.paths.key, key)) {
-            Some(Ok(line)) => Some(line),
-            Some(Err(KeyError::File(error))) if !error.is_absent() => return Err(error.into()),
-            None | Some(Err(_)) => None,
+        let line = match server_key::load_line(&settings.paths.key, &keys) {
+            Ok(line) => Some(line),
+            Err(KeyError::File(error)) if !error.is_absent() && !keys.is_empty() => return Err(error.into()),
+            Err(_) => None,
         };
-        Ok(Self { settings, has_config, key, line })
+        Ok(Self { settings, has_config, key: keys.first().copied(), line })
     }
 
     /// Those given, else those there were, else the host's name.

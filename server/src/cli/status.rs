@@ -5,10 +5,12 @@ use std::path::Path;
 
 use clap::Args;
 use knock_spa_proto::control::{
-    Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, Reply, RunStatus, Status, TrialStatus,
+    Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, Reply, RunStatus, Status,
+    TrialStatus,
 };
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::key::key_words;
 use crate::cli::{daemon, guard, load_config, terminal};
 
 #[derive(Debug, Args)]
@@ -77,12 +79,32 @@ fn words(status: &Status) -> String {
         line(&mut text, &format!("  {count} {reason}"));
     }
     line(&mut text, &format!("clients: {}; invited: {}", status.clients, status.invitations));
+    wrong_clocks(&status.refusals).iter().for_each(|words| line(&mut text, &format!("  {words}")));
+    if status.server_keys.len() > 1 {
+        status.server_keys.iter().for_each(|key| line(&mut text, &key_words(key)));
+    }
+    if let Some(why) = &status.unusable_previous_key {
+        line(&mut text, &format!("PREVIOUS KEY CAN'T BE USED, its clients are refused: {why}"));
+    }
     text
 }
 
 fn line(text: &mut String, line: &str) {
     // Writing into a string cannot fail.
     writeln!(text, "{line}").unwrap_or_default();
+}
+
+/// Clients whose clock was wrong lately: each as it was the last time, the latest at the end.
+fn wrong_clocks(refusals: &[RefusalStatus]) -> Vec<String> {
+    let mut clocks: Vec<(&str, &str)> = Vec::new();
+    for refusal in refusals {
+        if let (Some(client), Some(clock)) = (&refusal.client, &refusal.clock) {
+            clocks.retain(|(other, _)| other != client);
+            clocks.push((client, clock));
+        }
+    }
+    let words = |(client, clock)| format!("{client}'s clock is {clock}: its packets are refused as stale");
+    clocks.into_iter().map(words).collect()
 }
 
 fn opening_words(opening: &OpeningStatus) -> String {

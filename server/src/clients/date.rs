@@ -60,6 +60,18 @@ impl FromStr for NotAfter {
     }
 }
 
+impl FromStr for Moment {
+    type Err = NotADate;
+
+    fn from_str(text: &str) -> Result<Self, NotADate> {
+        let datetime = text.parse::<Datetime>().map_err(|_| NotADate)?;
+        if datetime.time.is_none() {
+            return Err(NotADate);
+        }
+        moment(datetime, 0).map(Self)
+    }
+}
+
 impl fmt::Display for NotBefore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, 0, f)

@@ -12,7 +12,7 @@ use crate::config::knockd::{self, FileDoor, KnockdFaults, KnockdFile, SpaLine};
 use crate::config::named_files::{NamedFiles, OnDisk};
 use crate::config::remark::{Faults, Remark};
 use crate::config::settings::{
-    GuardSettings, Interfaces, Link, Listen, LogSettings, OneTime, Paths, Settings,
+    CaptureMode, GuardSettings, Interfaces, Link, Listen, LogSettings, OneTime, Paths, Settings,
 };
 use crate::config::table::escape;
 use crate::config::{Config, ConfigError};
@@ -123,9 +123,11 @@ impl AsKnockd {
         let mut settings = Settings {
             doors: Vec::new(),
             window: WINDOW,
+            explain: false,
             listen: Listen {
                 interfaces: self.interfaces.clone(),
                 spa_port: has_spa.then_some(Listen::DEFAULT_SPA_PORT),
+                capture: CaptureMode::Packet,
             },
             paths: Paths { state, ..paths },
             guard: GuardSettings::default(),

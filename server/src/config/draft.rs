@@ -13,7 +13,7 @@ use knock_spa_proto::knock::{FlagRule, Repeats, Step};
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
-use crate::config::settings::GuardStart;
+use crate::config::settings::{CaptureMode, GuardStart};
 use crate::config::table::{At, Given};
 use crate::nft::Trusted;
 
@@ -24,8 +24,8 @@ pub(super) struct Draft {
     pub listen: ListenDraft,
     /// `[paths]`.
     pub paths: PathsDraft,
-    /// `[spa] window`.
-    pub window: Given<Duration>,
+    /// `[spa]`.
+    pub spa: SpaSectionDraft,
     /// `[guard]`.
     pub guard: GuardDraft,
     /// `[door.NAME]`, each at its first line.
@@ -43,6 +43,8 @@ pub(super) struct ListenDraft {
     pub interfaces: Given<Vec<At<InterfaceName>>>,
     /// 1 to 65535.
     pub spa_port: Given<NonZeroU16>,
+    /// How packets are heard.
+    pub capture: Given<CaptureMode>,
 }
 
 /// `[paths]`: absolute ones.
@@ -56,6 +58,15 @@ pub(super) struct PathsDraft {
     pub state: Given<PathBuf>,
     /// Where it keeps what must not.
     pub runtime: Given<PathBuf>,
+}
+
+/// `[spa]`.
+#[derive(Debug)]
+pub(super) struct SpaSectionDraft {
+    /// How far a packet's time may be from now.
+    pub window: Given<Duration>,
+    /// Whether it is said whose clock is wrong.
+    pub explain: Given<bool>,
 }
 
 /// `[guard]`.

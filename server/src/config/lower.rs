@@ -3,6 +3,7 @@
 mod classic;
 mod disjoint;
 mod knockd;
+mod knockless;
 mod spa_port;
 
 use std::ops::RangeInclusive;
@@ -18,7 +19,9 @@ use crate::config::draft::{ActionDraft, DoorDraft, Draft, GuardDraft, ListenDraf
 use crate::config::knockd::KnockdOptions;
 use crate::config::lower::classic::Frame;
 use crate::config::named_files::NamedFiles;
-use crate::config::settings::{GuardSettings, Interfaces, Listen, LogSettings, OneTime, Paths, Settings};
+use crate::config::settings::{
+    CaptureMode, GuardSettings, Interfaces, Listen, LogSettings, OneTime, Paths, Settings,
+};
 use crate::config::table::{At, Given, Reader};
 
 /// Around a minute both clocks may be wrong by; more lets captured packets live longer.
@@ -44,13 +47,17 @@ pub(super) fn lower(draft: Draft, files: &mut dyn NamedFiles, reader: &mut Reade
     if let Some(port) = listen.spa_port {
         spa_port::is_spared(port, &draft.doors, &draft.knockd, included.as_ref(), reader);
     }
+    if listen.capture == CaptureMode::Socket {
+        knockless::check(&draft.doors, &draft.knockd, included.as_ref(), reader);
+    }
     let mut one_time = Vec::new();
     let doors = draft.doors.into_iter().map(|door| lower_door(door, &mut one_time, files, reader)).collect();
     let written = draft.knockd.doors.into_iter().filter_map(|door| knockd::door(door, files, reader));
     let written = written.collect();
     let mut settings = Settings {
         doors,
-        window: window(draft.window, reader),
+        explain: draft.spa.explain.into_value().unwrap_or_default(),
+        window: window(draft.spa.window, reader),
         listen,
         paths: paths(draft.paths, reader),
         guard: guard(draft.guard, reader),
@@ -71,6 +78,7 @@ fn listen(draft: ListenDraft, reader: &mut Reader) -> Listen {
             None => Interfaces::AllButLoopback,
         },
         spa_port: Some(draft.spa_port.into_value().unwrap_or(Listen::DEFAULT_SPA_PORT)),
+        capture: draft.capture.into_value().unwrap_or_default(),
     }
 }
 

@@ -13,8 +13,10 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::span::{NotASpan, Span};
 
-use crate::config::draft::{DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft};
-use crate::config::settings::GuardStart;
+use crate::config::draft::{
+    DoorDraft, Draft, GuardDraft, ListenDraft, LogDraft, PathsDraft, SpaSectionDraft,
+};
+use crate::config::settings::{CaptureMode, GuardStart};
 use crate::config::table::{At, Entry, Given, Reader, Table};
 
 pub(super) use crate::config::native::knock::NAMES as FLAG_NAMES;
@@ -39,7 +41,7 @@ pub(super) fn read(mut root: Table<'_>, reader: &mut Reader) -> Draft {
     let draft = Draft {
         listen: listen(root.section("listen", reader), reader),
         paths: paths(root.section("paths", reader), reader),
-        window: spa(root.section("spa", reader), reader),
+        spa: spa(root.section("spa", reader), reader),
         guard: guard(root.section("guard", reader), reader),
         doors: doors(root.section("door", reader), reader),
         knockd: knockd::read(root.section("knockd", reader), reader),
@@ -58,17 +60,10 @@ fn listen(mut table: Table<'_>, reader: &mut Reader) -> ListenDraft {
     });
     let spa_port =
         table.read("spa-port", reader, |entry, reader| entry.number("a port from 1 to 65535", reader));
-    table.read("capture", reader, capture);
+    let words = [("packet", CaptureMode::Packet), ("socket", CaptureMode::Socket)];
+    let capture = table.read("capture", reader, |entry, reader| entry.word(&words, reader));
     table.finish(reader);
-    ListenDraft { interfaces, spa_port }
-}
-
-fn capture(entry: Entry<'_>, reader: &mut Reader) -> Option<()> {
-    let place = entry.place.clone();
-    if !entry.word(&[("packet", true), ("socket", false)], reader)? {
-        place.fault("\"socket\" is not supported yet", Some("known here: \"packet\""), reader);
-    }
-    Some(())
+    ListenDraft { interfaces, spa_port, capture }
 }
 
 pub(super) fn paths(mut table: Table<'_>, reader: &mut Reader) -> PathsDraft {
@@ -102,11 +97,13 @@ fn path(entry: Entry<'_>, reader: &mut Reader) -> Option<PathBuf> {
     entry.parse(None, reader).map(|AbsolutePath(path)| path)
 }
 
-fn spa(mut table: Table<'_>, reader: &mut Reader) -> Given<Duration> {
-    let window = table.read("window", reader, span);
-    table.refuse("explain", reader);
+fn spa(mut table: Table<'_>, reader: &mut Reader) -> SpaSectionDraft {
+    let draft = SpaSectionDraft {
+        window: table.read("window", reader, span),
+        explain: table.read("explain", reader, Entry::boolean),
+    };
     table.finish(reader);
-    window
+    draft
 }
 
 fn span(entry: Entry<'_>, reader: &mut Reader) -> Option<Duration> {

@@ -19,6 +19,8 @@ pub struct Settings {
     pub doors: Vec<Door>,
     /// How far a packet's time may be from now, either way: 10 seconds to 10 minutes.
     pub window: Duration,
+    /// Whether stale packets are looked into, to say whose clock is wrong.
+    pub explain: bool,
     /// What is listened to.
     pub listen: Listen,
     /// Where files are.
@@ -88,6 +90,18 @@ pub struct Listen {
     pub interfaces: Interfaces,
     /// The UDP port at which SPA packets arrive, where any are expected.
     pub spa_port: Option<NonZeroU16>,
+    /// How they are heard.
+    pub capture: CaptureMode,
+}
+
+/// How packets are heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureMode {
+    /// By capture sockets, before any firewall drops them.
+    #[default]
+    Packet,
+    /// By sockets that are bound to the SPA port: that needs no privilege, and hears no classic knocks.
+    Socket,
 }
 
 /// Where packets are captured, and which addresses count there.

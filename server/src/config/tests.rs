@@ -5,7 +5,7 @@ use knock_spa_engine::rules::{Action, Lease};
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
 use super::*;
-use crate::config::settings::{GuardStart, Interfaces, Listen, Paths};
+use crate::config::settings::{CaptureMode, GuardStart, Interfaces, Listen, Paths};
 
 mod import;
 mod knockd;
@@ -34,13 +34,24 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(settings.paths, Paths::default());
     assert_eq!(
         settings.listen,
-        Listen { interfaces: Interfaces::AllButLoopback, spa_port: 62201.try_into().ok() }
+        Listen {
+            interfaces: Interfaces::AllButLoopback,
+            spa_port: 62201.try_into().ok(),
+            capture: CaptureMode::Packet,
+        }
     );
     assert_eq!(settings.window, SECONDS(60));
     assert_eq!((settings.guard.start, settings.guard.trusted.len()), (GuardStart::On, 0));
     let door = settings.door("ssh".parse().unwrap()).unwrap();
     assert_eq!((door.open_for, door.max_open), (Lease::For(SECONDS(60)), Lease::For(SECONDS(3600))));
     assert_eq!((&door.action, &door.classic), (&Action::Guard, &None));
+}
+
+#[test]
+fn packets_are_captured_or_come_to_a_bound_socket() {
+    let listen = |text: &str| settings(text).listen.capture;
+    assert_eq!(listen("listen.capture = 'socket'\ndoor.ssh.ports = ['tcp/22']"), CaptureMode::Socket);
+    assert_eq!(listen("listen.capture = 'packet'\ndoor.ssh.ports = ['tcp/22']"), CaptureMode::Packet);
 }
 
 #[test]
@@ -58,6 +69,7 @@ fn every_key_is_read() {
         runtime = "/d"
         [spa]
         window = "10m"
+        explain = true
         [guard]
         start = "confirmed"
         trusted = ["192.0.2.0/24", "iif wg0"]
@@ -74,6 +86,7 @@ fn every_key_is_read() {
     let names = ["eth0", "wg0"].map(|name| name.parse().unwrap());
     assert_eq!(settings.listen.interfaces, Interfaces::Named(names.into()));
     assert_eq!(settings.listen.spa_port, 1000.try_into().ok());
+    assert_eq!((settings.listen.capture, settings.explain), (CaptureMode::Packet, true));
     let paths = settings.paths;
     assert_eq!(
         [paths.key, paths.clients, paths.state, paths.runtime],
@@ -140,8 +153,7 @@ const FAULTS: &[Row] = &[
     ("[door.a]\nports = ['tcp/1']\naction = { start = 'x', halt = 'y' }", &[(3, &["[door.a] action.halt: unknown key", "start, stop, start6, stop6, timeout"])]),
     ("\"\\u001b[2J\" = 1", &[(1, &["\\u{1b}[2J: unknown key"])]),
     // What comes later.
-    ("[spa]\nexplain = true", &[(2, &["[spa] explain: this version does not support it"])]),
-    ("[listen]\ncapture = 'socket'", &[(2, &["\"socket\" is not supported yet", "\"packet\""])]),
+    ("[spa]\nexplain = 'yes'", &[(2, &["[spa] explain: ", "true or false"])]),
     ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'a', set6 = 'b' }", &[(3, &["action.set4: this version"]), (3, &["action.set6: this version"])]),
     // Types.
     ("listen = 1", &[(1, &["listen: a whole number where a table belongs"])]),
@@ -161,7 +173,15 @@ const FAULTS: &[Row] = &[
     ("[listen]\ninterfaces = []", &[(2, &["no interface", "leave the key out"])]),
     ("[listen]\ninterfaces = ['eth*']", &[(2, &["\"eth*\"", "wildcards"])]),
     ("[listen]\ninterfaces = ['a', 'a']", &[(2, &["a stands twice"])]),
-    ("[listen]\ncapture = 'pcap'", &[(2, &["\"pcap\": unknown value", "\"packet\""])]),
+    ("[listen]\ncapture = 'pcap'", &[(2, &["\"pcap\": unknown value", "\"packet\", \"socket\""])]),
+    (
+        "[listen]\ncapture = 'socket'\n[door.a]\nports = ['tcp/1']\nsequence = ['1', '2', '4']",
+        &[(3, &["[door.a]: no sequence is heard", "capture = \"packet\""])],
+    ),
+    (
+        "[listen]\ncapture = 'socket'\n[[knockd.door]]\nname = 'x'\nsequence = ['1', '2', '4']\nstart = 'a'",
+        &[(3, &["[[knockd.door]]: no sequence is heard"])],
+    ),
     ("[paths]\nkey = 'server.key'", &[(2, &["[paths] key: \"server.key\": not an absolute path"])]),
     ("[paths]\nstate = \"/a\\u0000b\"", &[(2, &["not an absolute path"])]),
     ("[spa]\nwindow = '1'", &[(2, &["[spa] window: \"1\": not a span of time", "90s"])]),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use knock_spa_engine::rules::Action;
 use knock_spa_proto::port::{ServicePort, Transport};
 
-use crate::config::settings::{GuardStart, Settings};
+use crate::config::settings::{CaptureMode, GuardStart, Settings};
 use crate::files::{self, FileError};
 use crate::nft::Trusted;
 
@@ -29,8 +29,11 @@ impl GuardRules {
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         let doors = settings.doors.iter().filter(|door| door.action == Action::Guard);
+        // What is captured need not pass, so that not even the kernel answers there. A socket that is bound to the port
+        // gets nothing that the guard drops, and keeps the kernel from answering by itself.
+        let is_captured = settings.listen.capture == CaptureMode::Packet;
         let spa = settings.listen.spa_port.map(|port| ServicePort { transport: Transport::Udp, port });
-        let spa = spa.filter(|_| settings.has_guard());
+        let spa = spa.filter(|_| settings.has_guard() && is_captured);
         Self {
             start: settings.guard.start,
             doors: doors.flat_map(|door| door.ports.iter().copied()).chain(spa).collect(),

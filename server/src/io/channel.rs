@@ -25,8 +25,11 @@ const VERSION: u8 = 1;
 /// The second byte where the sockets in use stay in use.
 const KEEP: u8 = 0;
 
-/// The second byte where sockets come with the orders, in place of those in use.
-const REPLACE: u8 = 1;
+/// The second byte where capture sockets come with the orders, in place of those in use.
+const REPLACE_BY_PACKETS: u8 = 1;
+
+/// The second byte where bound sockets do.
+const REPLACE_BY_DATAGRAMS: u8 = 2;
 
 /// The two ends of a new channel, non-blocking and closed on exec.
 ///
@@ -37,13 +40,31 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }
 
+/// Sockets to listen to.
+#[derive(Debug)]
+pub struct Sockets {
+    /// What comes out of each.
+    pub deliver: Deliver,
+    /// The sockets.
+    pub sockets: Vec<OwnedFd>,
+}
+
+/// What comes out of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deliver {
+    /// Packets, from their IP header on.
+    Packets,
+    /// What came to the SPA port, without any header.
+    Datagrams,
+}
+
 /// New orders, and the sockets to listen to under them.
 #[derive(Debug)]
 pub struct HandOver {
     /// What to watch for.
     pub orders: Orders,
-    /// The capture sockets; absent where those in use stay in use.
-    pub sockets: Option<Vec<OwnedFd>>,
+    /// The sockets; absent where those in use stay in use.
+    pub sockets: Option<Sockets>,
 }
 
 /// One end of a channel.
@@ -89,9 +110,13 @@ impl Channel {
     ///
     /// # Errors
     /// What the system said; [`io::ErrorKind::InvalidInput`] for more than [`MAX_SOCKETS`].
-    pub async fn hand_over(&self, orders: &Orders, sockets: Option<&[OwnedFd]>) -> io::Result<()> {
-        let kind = if sockets.is_some() { REPLACE } else { KEEP };
-        let sockets = sockets.unwrap_or_default();
+    pub async fn hand_over(&self, orders: &Orders, sockets: Option<&Sockets>) -> io::Result<()> {
+        let kind = match sockets.map(|sockets| sockets.deliver) {
+            None => KEEP,
+            Some(Deliver::Packets) => REPLACE_BY_PACKETS,
+            Some(Deliver::Datagrams) => REPLACE_BY_DATAGRAMS,
+        };
+        let sockets = sockets.map(|sockets| &*sockets.sockets).unwrap_or_default();
         if sockets.len() > MAX_SOCKETS {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many interfaces are named"));
         }
@@ -111,7 +136,14 @@ impl Channel {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let orders = read_orders(descriptors.remove(0))?;
-        Ok(Some(HandOver { orders, sockets: (kind == REPLACE).then_some(descriptors) }))
+        let deliver = match kind {
+            KEEP => None,
+            REPLACE_BY_PACKETS => Some(Deliver::Packets),
+            REPLACE_BY_DATAGRAMS => Some(Deliver::Datagrams),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let sockets = deliver.map(|deliver| Sockets { deliver, sockets: descriptors });
+        Ok(Some(HandOver { orders, sockets }))
     }
 }
 
@@ -180,11 +212,17 @@ mod tests {
             own: Vec::new(),
             doors: Vec::new(),
             tells_stages: false,
+            explains: false,
         };
         let (one, two) = pair().unwrap();
-        ours.hand_over(&orders, Some(&[one, two])).await.unwrap();
-        let arrived = theirs.receive_hand_over().await.unwrap().unwrap();
-        assert_eq!((arrived.orders.encode(), arrived.sockets.unwrap().len()), (orders.encode(), 2));
+        for deliver in [Deliver::Packets, Deliver::Datagrams] {
+            let sockets = [&one, &two].map(|socket| socket.try_clone().unwrap()).into();
+            ours.hand_over(&orders, Some(&Sockets { deliver, sockets })).await.unwrap();
+            let arrived = theirs.receive_hand_over().await.unwrap().unwrap();
+            let sockets = arrived.sockets.unwrap();
+            assert_eq!((arrived.orders.encode(), sockets.sockets.len()), (orders.encode(), 2));
+            assert_eq!(sockets.deliver, deliver);
+        }
         ours.hand_over(&orders, None).await.unwrap();
         assert!(theirs.receive_hand_over().await.unwrap().unwrap().sockets.is_none());
 

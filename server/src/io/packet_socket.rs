@@ -44,14 +44,20 @@ const WAITING: usize = 1 << 20;
 /// What the system said: without `CAP_NET_RAW` it is "operation not permitted".
 pub fn open(family: Family, interface: Option<u32>, filter: &[SockFilter]) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None)?;
-    // Who may not have as much as that gets as much as everybody may have.
-    if set_socket_recv_buffer_size_force(&socket, WAITING / 2).is_err() {
-        socket.set_recv_buffer_size(WAITING / 2)?;
-    }
+    make_room(&socket)?;
     socket.attach_filter(filter)?;
     syscalls::lock_filter(&socket)?;
     socket.bind(&syscalls::link_address(family.ethertype(), interface)?)?;
     Ok(socket.into())
+}
+
+/// Lets as much wait in the socket as makes sense.
+pub(super) fn make_room(socket: &Socket) -> io::Result<()> {
+    // Who may not have as much as that gets as much as everybody may have.
+    if set_socket_recv_buffer_size_force(socket, WAITING / 2).is_err() {
+        socket.set_recv_buffer_size(WAITING / 2)?;
+    }
+    Ok(())
 }
 
 /// The index of the interface of this name.

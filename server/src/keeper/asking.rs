@@ -27,6 +27,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Close { door, address, cut } => self.close(door, address.as_deref(), *cut),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::GuardTry { seconds } => self.try_guard(Duration::from_secs(*seconds)),
+            Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
+            Command::KeyRemove => self.remove_previous_key().await,
             Command::ReloadClients { cut } => match self.reload_clients_and_cut(cut.as_deref()) {
                 Ok(reloaded) => return Reply::ClientsReloaded(reloaded),
                 Err(why) => Err(why),
@@ -95,6 +97,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
                 self.settle();
+                self.look_after_keys();
                 self.build_wall();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());

@@ -1,7 +1,6 @@
 //! The listener, seen from the keeper: started, given orders, heard, and started again when it is gone.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use knock_spa_engine::watch::Orders;
@@ -13,7 +12,7 @@ use tokio::process::Child;
 
 use super::backoff::Backoff;
 use crate::capture::Capture;
-use crate::io::channel::Channel;
+use crate::io::channel::{Channel, Sockets};
 use crate::io::notify;
 use crate::io::process::Started;
 
@@ -45,7 +44,7 @@ pub(super) struct Listening<L> {
     /// What the listener's sockets see.
     capture: Option<Capture>,
     /// Sockets that no listener has yet: they see everything from now on.
-    prepared: Option<(Capture, Vec<OwnedFd>)>,
+    prepared: Option<(Capture, Sockets)>,
     missing: Vec<InterfaceName>,
     restarts: u64,
     backoff: Backoff,
@@ -87,7 +86,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
     }
 
     /// The sockets that `capture` needs.
-    fn sockets(&mut self, capture: &Capture) -> io::Result<Vec<OwnedFd>> {
+    fn sockets(&mut self, capture: &Capture) -> io::Result<Sockets> {
         match self.prepared.take() {
             Some((prepared, sockets)) if prepared == *capture => Ok(sockets),
             Some(_) | None => capture.open(),
@@ -138,7 +137,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         let Some(channel) = &self.channel else { return Ok(()) };
         self.ready = false;
         self.ready_by = Some(now.saturating_add(ORDERS_PATIENCE));
-        let handing = channel.hand_over(orders, sockets.as_deref());
+        let handing = channel.hand_over(orders, sockets.as_ref());
         let lost = match tokio::time::timeout(ORDERS_PATIENCE, handing).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
@@ -264,6 +263,7 @@ impl<L: FnMut() -> io::Result<Started>> Listening<L> {
         Counters {
             received: self.before.received.saturating_add(self.counters.received),
             dh: self.before.dh.saturating_add(self.counters.dh),
+            explained: self.before.explained.saturating_add(self.counters.explained),
             refused: self.before.refused.plus(&self.counters.refused),
             untold: self.before.untold.saturating_add(self.counters.untold),
         }

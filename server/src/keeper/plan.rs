@@ -1,4 +1,4 @@
-//! What the administrator wants, read whole: configuration, clients and the server's key.
+//! What the administrator wants, read whole: configuration, clients and the server's keys.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use knock_spa_engine::client::Client;
 use knock_spa_engine::invitation::Invitation;
 use knock_spa_engine::rules::{BadRules, Rules};
 use knock_spa_engine::watch::{ClassicDoor, Orders};
-use knock_spa_keys::server::ServerSecret;
+use knock_spa_keys::server::{ServerKey, ServerSecret};
 use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::FlagRule;
 
@@ -17,7 +17,9 @@ use crate::clients::Roster;
 use crate::config::settings::Settings;
 use crate::config::{AsKnockd, Config, ConfigError, KnockdError};
 use crate::files::FileError;
-use crate::server_key::{self, KeyError};
+use crate::io::clock;
+use crate::server_key::previous::Previous;
+use crate::server_key::{KeyError, Keys};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -64,7 +66,7 @@ pub struct Plan {
     clients: Vec<Client>,
     invitations: Vec<Invitation>,
     /// None where no SPA packets are expected.
-    secret: Option<ServerSecret>,
+    pub(super) keys: Option<Keys>,
 }
 
 impl Plan {
@@ -78,12 +80,12 @@ impl Plan {
             Source::Knockd(as_knockd) => as_knockd.load()?,
         };
         if settings.listen.spa_port.is_none() {
-            return Ok(Self { settings, clients: Vec::new(), invitations: Vec::new(), secret: None });
+            return Ok(Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None });
         }
         let clients = Roster::load(&settings.paths.clients)?.clients;
-        let secret = Some(server_key::load(&settings.paths.key)?.secret);
+        let keys = Some(Keys::load(&settings.paths.key, clock::now().unix)?);
         let invitations = enrolling::load(&settings.paths.clients, &clients).invitations;
-        Ok(Self { settings, clients, invitations, secret })
+        Ok(Self { settings, clients, invitations, keys })
     }
 
     /// Reads everything for a start. As knockd, what is wrong with keys and clients keeps nobody out who knocks: the
@@ -99,7 +101,7 @@ impl Plan {
         tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
         let Source::Knockd(as_knockd) = source else { return Err(error) };
         let settings = as_knockd.load()?;
-        let mut plan = Self { settings, clients: Vec::new(), invitations: Vec::new(), secret: None };
+        let mut plan = Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None };
         plan.refuse_packets();
         Ok(plan)
     }
@@ -140,7 +142,7 @@ impl Plan {
         self.settings.doors.clear();
         self.clients.clear();
         self.invitations.clear();
-        self.secret = None;
+        self.keys = None;
     }
 
     /// What the keeper decides by.
@@ -149,10 +151,20 @@ impl Plan {
     /// [`LoadError::Rules`].
     pub fn rules(&self) -> Result<Rules, LoadError> {
         let settings = &self.settings;
-        let servers = self.secret.iter().map(ServerSecret::public).collect();
-        let rules = Rules::new(settings.doors.clone(), self.clients.clone(), servers, settings.window)?;
+        let (doors, clients) = (settings.doors.clone(), self.clients.clone());
+        let rules = Rules::new(doors, clients, self.servers(), settings.window)?;
         let rules = rules.with_invitations(self.invitations.clone());
         Ok(rules.with_knockd_doors(settings.knockd_doors.clone()))
+    }
+
+    /// The server's live keys, the current one first.
+    pub(super) fn servers(&self) -> Vec<ServerKey> {
+        self.keys.as_ref().map(Keys::public).unwrap_or_default()
+    }
+
+    /// The previous key, where packets are expected.
+    pub(super) fn previous_key(&self) -> Option<&Previous> {
+        self.keys.as_ref().map(|keys| &keys.previous)
     }
 
     /// What the capture sockets let through.
@@ -171,14 +183,16 @@ impl Plan {
     #[must_use]
     pub(super) fn orders(&self, generation: u32, own: Vec<Address>, doors: Vec<ClassicDoor>) -> Orders {
         let log = &self.settings.log;
+        let secrets = self.keys.iter().flat_map(Keys::secrets);
         Orders {
             generation,
             spa_port: self.spa_port(),
             window: self.settings.window,
-            secrets: self.secret.iter().map(|secret| ServerSecret::from_bytes(*secret.expose())).collect(),
+            secrets: secrets.map(|secret| ServerSecret::from_bytes(*secret.expose())).collect(),
             own,
             doors,
             tells_stages: log.file.is_some() || log.syslog || log.verbose,
+            explains: self.settings.explain,
         }
     }
 

@@ -37,6 +37,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             invitations: self.admit.pending_invitations(clock::now().unix),
             knockd_doors,
             runs,
+            server_keys: self.key_statuses(),
+            unusable_previous_key: self.unusable_previous_key(),
         }
     }
 
@@ -73,6 +75,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         Counters {
             received: counted.received,
             key_agreements: counted.dh,
+            explanations: counted.explained,
             accepted: self.admit.accepted(),
             refused: Refusal::ALL.map(|refusal| (refusal.name().into(), refused.of(refusal))).into(),
         }
@@ -84,6 +87,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             reason: refused.refusal.to_string(),
             from: refused.from.to_string(),
             client: refused.client.clone(),
+            clock: refused.clock.map(|clock| clock.to_string()),
         })
     }
 }
@@ -109,6 +113,6 @@ fn knockd_door_status(door: &KnockdDoor, runs: &[RunStatus]) -> KnockdDoorStatus
     }
 }
 
-const fn seconds(time: UnixTime) -> u64 {
+pub(super) const fn seconds(time: UnixTime) -> u64 {
     time.as_nanos() / 1_000_000_000
 }

@@ -31,7 +31,11 @@ pub fn notice(event: &Event) -> Option<String> {
         Event::NotStruckOut { door } => {
             Some(format!("{door}: the one time sequence can't be struck out --> not opening the door"))
         }
-        Event::Refused { .. } | Event::Dropped { .. } | Event::JournalFailed | Event::Knockd(_) => None,
+        Event::Refused { .. }
+        | Event::Dropped { .. }
+        | Event::WrongClock { .. }
+        | Event::JournalFailed
+        | Event::Knockd(_) => None,
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Text(CONFIG, "x = 1\n[knockd]\ninclude = 'DIR/old.conf'"), Text(OLD, "[a]\nsequence = 70000\n")], CHECK, 1, &["knock-spad.toml:1: error: x: unknown key", "old.conf:2: error: [a] Sequence: port 70000 is invalid", "2 errors were found"]),
     row(&[Text(CONFIG, "[[knockd.door]]\nname = 'a'")], CHECK, 1, &[":1: error: [[knockd.door]]: neither sequence nor one-time-sequences"]),
     row(&[Text(CONFIG, "[a]\nsequence = 1\nx = 2\n")], &["check", "--knockd"], 1, &["knock-spad.toml:3: error: syntax error", "1 error was found"]),
-    row(&[Text(CONFIG, "[listen]\ncapture = 'socket'")], CHECK, 1, &["\"socket\" is not supported yet"]),
+    row(&[Text(CONFIG, "[listen]\ncapture = 'socket'\n[door.a]\nports = ['tcp/1']\nsequence = ['1', '2', '4']")], CHECK, 1, &[":3: error: [door.a]: no sequence is heard with capture = \"socket\"", "leave the sequence out"]),
+    row(&[Text("server.key.previous", "knock-spa-server-previous-v2 2027-06-30T12:00:00Z\n"), Mode("server.key.previous", 0o600)], &["key", "rotate"], 65, &["there is a previous key that can't be used: DIR/server.key.previous: its first line is not", "key rotate --end-previous"]),
     row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter knock4' }")], CHECK, 1, &[":3: error: [door.a] action.set4: this version does not support it"]),
 
     // check: the key and the clients.
@@ -69,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Text(KEY, "rubbish")], CHECK, 1, &["DIR/server.key: not a key: it does not begin with knock-spa-server-secret-v1"]),
     row(&[Text(KEY, "knock-spa-server-v1 x gw:1")], CHECK, 1, &["this is a knock-spa-server-v1 line"]),
     row(&[Text(ALICE, "kee = 1")], CHECK, 1, &["alice.toml:1: error: kee: unknown key", "alice.toml:1: error: no key"]),
-    row(&[Text(ALICE, "key = 'knock-spa-client-v1 AAAA'")], CHECK, 1, &["alice.toml:1: error: key: the key is not 48 characters long"]),
+    row(&[Text(ALICE, "key = 'knock-spa-client-v1 AAAA'")], CHECK, 1, &["alice.toml:1: error: key: the key is not as long as it should be"]),
     row(&[Text(BOB, "\nkey = 'knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g'")], CHECK, 1, &["bob.toml:2: error: key: client alice has this key already"]),
     row(&[Directory(BOB)], CHECK, 1, &["DIR/clients.d/bob.toml is not a regular file"]),
     row(&[Bytes(BOB, &[0xc3, 0x28])], CHECK, 1, &["bob.toml is not text"]),
@@ -102,7 +103,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Pipe(KEY), Mode(KEY, 0o600)], SHOW, 66, &["is not a regular file"]),
     row(&[Gone(LINE)], SHOW, 66, &["can't read DIR/server.key.pub", "knock-spad init --endpoint HOST"]),
     row(&[Text(LINE, "knock-spa-server-v1 ")], SHOW, 65, &["server.key.pub: "]),
-    row(&[Text(KEY, "knock-spa-server-secret-v1 OTHER")], SHOW, 65, &["server.key: the key is not 48 characters long"]),
+    row(&[Text(KEY, "knock-spa-server-secret-v1 OTHER")], SHOW, 65, &["server.key: the key is not as long as it should be"]),
 
     // client add.
     row(&[], &["client", "add", "../bob", BOBS], 64, &["not a client's name"]),
@@ -111,7 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[], &["client", "add", "b\u{1b}b", BOBS], 64, &["not a client's name"]),
     row(&[], &["client", "add", "bob", ""], 65, &["LINE: not a key", "knock-spa enroll"]),
     row(&[], &["client", "add", "bob", "knock-spa-server-v1 x"], 65, &["this is a knock-spa-server-v1 line, and a knock-spa-client-v1 line is wanted"]),
-    row(&[], &["client", "add", "bob", "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1"], 65, &["not 48 characters"]),
+    row(&[], &["client", "add", "bob", "knock-spa-client-v1 /RckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1"], 65, &["not as long as it should be"]),
     row(&[], &["client", "add", "bob", "knock-spa-client-v1 /rckOFqgx1tk+3jNYC+h2ZH96/drE8WO1wLqyDXp9hizdz1g"], 65, &["checksum is wrong"]),
     row(&[], &["client", "add", "bob", BOBS, "--door", "web"], 65, &["--door web: the configuration has no such door", "its doors: ssh"]),
     row(&[], &["client", "add", "bob", BOBS, "--door", "tcp/22"], 64, &["not a service name"]),
@@ -120,7 +121,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[], &["client", "add", "bob", BOBS, "--from", "192.0.2.1/24"], 64, &["did you mean 192.0.2.0/24"]),
     row(&[], &["client", "add", "bob", BOBS, "--max-open", "forever"], 64, &["not a span of time"]),
     row(&[], &["client", "add", "bob", BOBS, "--not-after", "2027-02-29"], 64, &["neither a date"]),
-    row(&[], &["client", "add", "bob", BOBS, "--not-before", "2027-02-02", "--not-after", "2027-02-01"], 65, &["--not-after 2027-02-01 is before --not-before 2027-02-02"]),
+    row(&[], &["client", "add", "bob", BOBS, "--not-before", "2027-02-02", "--not-after", "2027-02-01"], 65, &["--not-after: it would end with 2027-02-01, before it begins with 2027-02-02"]),
     row(&[], &["client", "add", "bob", BOBS, "--rate", "60"], 64, &["not a rate like 60/min"]),
     row(&[], &["client", "add", "alice", BOBS], 73, &["there is a client alice already", "another name"]),
     row(&[], &["client", "add", "bob", ALICES], 65, &["client alice has this key already"]),

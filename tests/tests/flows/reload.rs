@@ -222,8 +222,19 @@ fn addresses_and_interfaces_that_come_later_are_listened_to() {
 
 #[test]
 fn only_the_named_interfaces_are_listened_to() {
+    only_the_named("packet");
+}
+
+#[test]
+fn bound_sockets_too_hear_the_named_interfaces_alone() {
+    only_the_named("socket");
+}
+
+fn only_the_named(capture: &str) {
     let world = World::new();
-    let named = format!("{DEFAULT}[listen]\ninterfaces = ['to-laptop', 'later0']\n");
+    let listening =
+        |names: &str| format!("{DEFAULT}[listen]\ncapture = '{capture}'\ninterfaces = [{names}]\n");
+    let named = listening("'to-laptop', 'later0'");
     let (mut server, laptop) = enrolled(&world, &named);
     let request = open("ssh", Addresses::NONE.with_v4(world.laptop.v4).unwrap(), 0);
     let send = |host: &Host, from: IpAddr, packet: &[u8]| {
@@ -257,7 +268,7 @@ fn only_the_named_interfaces_are_listened_to() {
     until(PATIENCE, "the cable", || world.server.run("ip -o link show to-laptop").contains("LOWER_UP"));
     good(&server, &world.laptop, world.laptop.v4.into());
     let before = junk_before(&server, 3);
-    reconfigure(&mut server, &format!("{DEFAULT}[listen]\ninterfaces = ['to-stranger']\n"));
+    reconfigure(&mut server, &listening("'to-stranger'"));
     world.laptop.addresses().into_iter().for_each(|ip| junk(&world.laptop, ip));
     world.stranger.addresses().into_iter().for_each(|ip| good(&server, &world.stranger, ip));
     assert_eq!(junk_before(&server, 5), before);

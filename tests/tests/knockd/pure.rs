@@ -34,6 +34,7 @@ impl Listener {
             secrets: Vec::new(),
             own: own.iter().copied().map(Address::new).collect(),
             doors: doors.iter().enumerate().map(|(place, door)| classic_door(place, door)).collect(),
+            explains: false,
             tells_stages: true,
         };
         Self { watch: Watch::new(orders, at(0)) }
@@ -87,7 +88,9 @@ fn line(report: Report) -> Option<Line> {
         Report::Stage { door, from, stage } => (door, from, Event::Stage(stage.into())),
         Report::Knock { door, from } => (door, from, Event::Opened),
         Report::SequenceTimeout { door, from, stage } => (door, from, Event::TimedOut(stage.into())),
-        Report::Ready { .. } | Report::Statement { .. } | Report::Counters(_) => return None,
+        Report::Ready { .. } | Report::Statement { .. } | Report::Stale { .. } | Report::Counters(_) => {
+            return None;
+        }
     };
     Some(Line { from: from.ip(), door: usize::try_from(door.0).expect("a few doors"), event })
 }

@@ -61,6 +61,7 @@ impl Admit {
         self.shorten(&shortened, now);
         self.end(None, ended, Cause::ByReload, Flows::LiveOn, now);
         self.end(None, cut_off, Cause::ByReload, Flows::Cut, now);
+        self.forget_unused();
     }
 
     /// Lets these openings last no longer than so long from now. They need not wait for the record: what is open for

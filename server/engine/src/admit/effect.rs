@@ -11,6 +11,7 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::service::ServiceName;
 
+use super::explaining::WrongClock;
 use super::record::Record;
 use crate::client::Client;
 use crate::command::Rendered;
@@ -213,6 +214,15 @@ pub enum Event {
         client: Option<String>,
         /// Refusals of this kind since the last that was told, this one included.
         count: u64,
+    },
+    /// A packet was stale since its client's clock is wrong.
+    WrongClock {
+        /// The client, which signed it.
+        client: String,
+        /// Where the packet came from, by its own word.
+        from: Address,
+        /// How wrong.
+        clock: WrongClock,
     },
     /// The listener has dropped packets by itself; not each time is told.
     Dropped {

@@ -10,6 +10,7 @@ use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 use super::effect::Event;
+use super::explaining::WrongClock;
 
 /// One line of each kind in this span: strangers do not fill the log.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub struct Refused {
     pub from: Address,
     /// The client that signed it, where that is proved.
     pub client: Option<String>,
+    /// How wrong its clock is, where that is why, and known.
+    pub clock: Option<WrongClock>,
 }
 
 #[derive(Debug, Default)]
@@ -50,10 +53,7 @@ impl Refusals {
         now: Now,
     ) -> Option<Event> {
         self.tally.count(refusal);
-        if self.latest.len() >= REMEMBERED {
-            self.latest.pop_front();
-        }
-        self.latest.push_back(Refused { at: now.unix, refusal, from, client: client.clone() });
+        self.remember(Refused { at: now.unix, refusal, from, client: client.clone(), clock: None });
         let count = self.tell(refusal, 1, now.boot)?;
         Some(Event::Refused { refusal, from, client, count })
     }
@@ -86,6 +86,19 @@ impl Refusals {
                 Some(count)
             }
         }
+    }
+
+    /// Takes note of why a packet was stale, which the listener has counted.
+    pub(super) fn explain(&mut self, from: Address, client: String, clock: WrongClock, now: Now) {
+        let (client, clock) = (Some(client), Some(clock));
+        self.remember(Refused { at: now.unix, refusal: Refusal::Stale, from, client, clock });
+    }
+
+    fn remember(&mut self, refused: Refused) {
+        if self.latest.len() >= REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(refused);
     }
 
     pub(super) const fn tally(&self) -> &Tally {

@@ -11,7 +11,9 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 use super::opening::{Deadline, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::runs::{Run, RunId, Runs, Stage};
+use super::server_keys::KeyUses;
 use super::{Admit, Awaited};
+use crate::admit::explaining::Explanations;
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
 use crate::admit::refusals::Refusals;
@@ -151,7 +153,9 @@ impl Restored {
             spent: BTreeSet::new(),
             closing: BTreeMap::new(),
             refusals: Refusals::default(),
+            explanations: Explanations::default(),
             accepted: 0,
+            key_uses: KeyUses::default(),
             journal_failed: false,
             awaited: BTreeMap::new(),
             next_ticket: 0,

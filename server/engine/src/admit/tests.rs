@@ -11,6 +11,7 @@ mod closing;
 mod commands;
 mod crashes;
 mod enrolling;
+mod explaining;
 mod journal;
 mod lies;
 mod opening;
@@ -18,6 +19,7 @@ mod policy;
 mod random;
 mod refusing;
 mod restarting;
+mod rotating;
 mod running;
 
 use core::num::NonZeroU32;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::tracker::ClassicDoor;
 
 /// The version of the encoding; both processes are one binary, so another version means a foreign writer.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Everything the listener needs to know.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Orders {
     pub doors: Vec<ClassicDoor>,
     /// Whether the progress of sequences is to be told, beside what they open.
     pub tells_stages: bool,
+    /// Whether stale packets are looked into, one in a second, so that the keeper can say whose clock is wrong.
+    pub explains: bool,
 }
 
 /// Bytes that are no orders of this version.
@@ -52,6 +54,7 @@ impl Orders {
         fields.put_many(&self.own, |fields, address| fields.put(&address.to_bytes()));
         fields.put_many(&self.doors, put_door);
         fields.put_u8(u8::from(self.tells_stages));
+        fields.put_u8(u8::from(self.explains));
         fields
     }
 
@@ -107,6 +110,7 @@ fn read_orders(fields: &mut Reader<'_>) -> Option<Orders> {
         own: fields.many(read_address)?,
         doors: fields.many(read_door)?,
         tells_stages: read_bool(fields)?,
+        explains: read_bool(fields)?,
     })
 }
 
@@ -179,6 +183,7 @@ mod tests {
             own: ["192.0.2.1", "2001:db8::1"].map(|text| Address::new(text.parse().unwrap())).into(),
             doors: [knock, plain].map(|knock| ClassicDoor { number: DoorNumber(7), knock }).into(),
             tells_stages: true,
+            explains: true,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The watch against real packets: IP headers as on the wire, sealed as clients seal.
 
+mod explaining;
 mod floods;
 mod knocks;
 mod orders;
@@ -46,6 +47,7 @@ fn orders() -> Orders {
         own: [SERVER4, SERVER6].map(address).into(),
         doors: Vec::new(),
         tells_stages: false,
+        explains: false,
     }
 }
 

@@ -321,4 +321,13 @@ fn what_an_included_door_has_no_other_may_have() {
         "/old.conf:1: section 'x': udp/62201 is where packets are received\n  \
          choose another port, or another spa-port in [listen]"
     );
+    let unheard = among(
+        [("/old.conf", "[x]\nsequence = 1,2")],
+        "listen.capture = 'socket'\nknockd.include = '/old.conf'",
+    );
+    assert_eq!(
+        unheard.unwrap_err().to_string(),
+        "/old.conf:1: section 'x': no sequence is heard with capture = \"socket\"\n  \
+         leave the sequence out, or set capture = \"packet\" in [listen]"
+    );
 }

@@ -120,6 +120,7 @@ fn refusals_are_told_once_in_ten_seconds_and_counted_always() {
         | Event::Opened { .. }
         | Event::Closed { .. }
         | Event::Enrolled { .. }
+        | Event::WrongClock { .. }
         | Event::CommandFailed { .. }
         | Event::JournalFailed
         | Event::Knockd(_)

@@ -52,6 +52,7 @@ fn said(world: &mut World) -> Vec<String> {
         | Event::Closed { .. }
         | Event::Enrolled { .. }
         | Event::Refused { .. }
+        | Event::WrongClock { .. }
         | Event::Dropped { .. }
         | Event::CommandFailed { .. }
         | Event::Shortened { .. }

@@ -184,6 +184,15 @@ impl World {
         }
     }
 
+    /// The server's keys change while everything else stays.
+    pub(super) fn rotate(&mut self, servers: Vec<ServerKey>) {
+        self.rules.set_servers(servers.clone());
+        if !self.is_dead() {
+            self.admit.handle_servers(servers);
+            self.settle();
+        }
+    }
+
     /// The files of clients and invitations are read again, and what follows is carried out later.
     pub(super) fn read_files(&mut self) {
         let rules = self.files.rules(self.rules.clone());
