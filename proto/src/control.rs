@@ -70,6 +70,11 @@ pub enum Command {
     },
     /// When clients last used their keys.
     LastUses,
+    /// Install the guard for a while: it ends by itself, unless it is confirmed.
+    GuardTry {
+        /// For so many seconds.
+        seconds: u64,
+    },
     /// Install the guard, and keep it from now on.
     GuardConfirm,
     /// Remove the guard, and do not install it again.
@@ -307,12 +312,27 @@ pub enum GuardStatus {
     Up {
         /// How often somebody else removed it, and it was built again.
         rebuilt: u64,
+        /// Connections to its doors that were made while it was gone, by somebody who had no way in.
+        #[serde(default)]
+        slipped_in: u64,
+        /// Its end, where it is on trial.
+        #[serde(default)]
+        trial: Option<TrialStatus>,
     },
     /// It should shut its doors, and cannot.
     Failed {
         /// Why.
         why: String,
     },
+}
+
+/// The end of a trial of the guard: its doors stand open then, unless it is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialStatus {
+    /// For how long it lasts still.
+    pub left: u64,
+    /// When it ends.
+    pub until: u64,
 }
 
 /// Whether something works.

@@ -14,6 +14,7 @@ pub use self::default_link::default_interface;
 use crate::config::settings::{Interfaces, Link};
 use crate::io::packet_socket;
 use crate::netlink::{Attributes, Fault, NLM_F_DUMP, Request, Socket, attribute};
+use crate::nft::Trusted;
 
 /// Links come, go, and change (`RTNLGRP_LINK`).
 const GROUP_LINK: u32 = 1;
@@ -81,6 +82,19 @@ impl Addresses {
     #[must_use]
     pub fn all(&self) -> BTreeSet<Address> {
         self.0.iter().map(|owned| owned.address).collect()
+    }
+
+    /// Those of this machine at interfaces that the guard trusts; none where that cannot be told.
+    #[must_use]
+    pub fn at_trusted(trusted: &[Trusted]) -> BTreeSet<Address> {
+        let names = Trusted::interfaces(trusted);
+        if names.is_empty() {
+            return BTreeSet::new();
+        }
+        let indices: BTreeSet<u32> =
+            names.iter().filter_map(|name| packet_socket::interface_index(name.as_str()).ok()).collect();
+        let Ok(Self(all)) = Self::read() else { return BTreeSet::new() };
+        all.iter().filter(|owned| indices.contains(&owned.interface)).map(|owned| owned.address).collect()
     }
 
     /// Those at which knocks on these interfaces count.

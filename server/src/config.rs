@@ -5,6 +5,7 @@ pub mod import;
 pub mod knockd;
 pub mod named_files;
 pub mod remark;
+pub mod salvage;
 pub mod settings;
 
 mod as_knockd;

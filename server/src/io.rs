@@ -1,5 +1,6 @@
 //! One module for each family of system calls: the only places where the outside world is asked or moved.
 
+pub mod ancestors;
 pub mod channel;
 pub mod clock;
 pub mod datagram_socket;

@@ -10,6 +10,7 @@ mod cutting;
 mod desk;
 mod doing;
 mod enrolling;
+mod guests;
 mod jobs;
 mod keys;
 mod listening;
@@ -187,13 +188,14 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let capture = Capture::new(plan.interest(), &plan.settings.listen);
         let prepared = capture.and_then(|capture| listening.prepare(capture));
         prepared.map_err(RunError::doing("listen to packets"))?;
+        let wall = is_native.then(|| Wall::new(&paths.state, store.boot()));
         Ok(Self {
             source,
             numbers,
             admit: restored.admit,
             desk: desk.map_err(RunError::doing("open the control socket"))?,
             store,
-            wall: is_native.then(|| Wall::new(&paths.state)),
+            wall,
             one_time: OneTimeSequences::new(&plan.settings),
             sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
@@ -222,8 +224,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
                 self.listening.next_check(),
+                self.wall.as_ref().and_then(Wall::wakes_at),
                 self.previous_key_ends_at(),
-                self.wall.as_ref().and_then(|wall| wall.backoff().retry_at()),
                 self.ask_again.retry_at(),
             ];
             let next = next.into_iter().flatten().min();
@@ -333,8 +335,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             self.handle_addresses().await;
             self.hand_over().await;
         }
-        if self.wall.as_ref().is_some_and(|wall| wall.backoff().is_due(now.boot)) {
-            self.build_wall();
+        if let Some(wall) = &mut self.wall {
+            wall.handle_time(&self.plan.settings, || self.admit.elements(now.boot), now.boot);
         }
     }
 

@@ -9,7 +9,7 @@ pub mod config;
 pub mod conntrack;
 pub mod control;
 pub mod files;
-pub mod guard_mark;
+pub mod guard;
 pub mod io;
 pub mod journal;
 pub mod keeper;

@@ -5,12 +5,14 @@
 
 mod batch;
 mod error;
+mod expression;
 mod identity;
 mod kept;
 mod kernel;
 mod rule;
 mod ruleset;
 mod set;
+mod survey;
 mod table;
 mod trusted;
 mod watch;
@@ -22,9 +24,10 @@ use knock_spa_proto::element::Element;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 pub use self::error::NftError;
-pub use self::kept::{Kept, established};
+pub use self::kept::{Kept, Session, established};
 pub use self::ruleset::{Ruleset, Shown, TRUSTED_MAX};
 pub use self::set::{DOORS_MAX, ELEMENTS_MAX};
+pub use self::survey::{Chain, Family, Survey, Verdicts};
 pub use self::trusted::{NotTrusted, Trusted};
 pub use self::watch::RulesetWatch;
 pub use crate::netlink::Refused;
@@ -221,7 +224,7 @@ impl Guard {
         let doors = self.elements(Set::Doors, door_from_key)?;
         let mut open = self.elements(Set::Open4, open_from_key)?;
         open.extend(self.elements(Set::Open6, open_from_key)?);
-        Ok(Shown { doors, open, dropped: self.dropped()? })
+        Ok(Shown { doors, open, trusted: self.trusted()?, dropped: self.dropped()? })
     }
 
     /// The elements of a set in order, which the kernel does not keep, and for how much longer they are there.
@@ -245,6 +248,15 @@ impl Guard {
         counts.into_iter().flatten().next().ok_or(NftError::NoAnswer)
     }
 
+    /// Whom the rules trust, in order.
+    fn trusted(&mut self) -> Result<Vec<Trusted>, NftError> {
+        let chain = Attributes::new().text(NFTA_TABLE, TABLE).text(NFTA_RULE_CHAIN, table::SHUT);
+        let found = self.list(NFT_MSG_GETRULE, NLM_F_DUMP, &chain, |rule| {
+            attribute(rule, NFTA_RULE_EXPRESSIONS).filter(|_| is_ours(rule)).and_then(trusted::of_rule)
+        })?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// What `each` makes of every message in the answer to a request for a list.
     fn list<T>(
         &mut self,
@@ -254,19 +266,30 @@ impl Guard {
         each: impl Fn(&[u8]) -> T,
     ) -> Result<Vec<T>, NftError> {
         let request = Request { kind, flags, head: &INET, attributes };
-        for _ in 0..DUMP_ATTEMPTS {
-            let mut found = Vec::new();
-            let outcome = self
-                .socket
-                .dump(&request, |body| found.push(each(body.get(INET.len()..).unwrap_or_default())));
-            match outcome {
-                Ok(()) => return Ok(found),
-                Err(Fault::Changed) => {}
-                Err(fault) => return Err(fault.into()),
-            }
-        }
-        Err(NftError::NoAnswer)
+        list(&mut self.socket, &request, |_, message| each(message))
     }
+}
+
+/// What `each` makes of every message in the answer to a request for a list: of the family that it is about, and what it
+/// says.
+fn list<T>(
+    socket: &mut Socket,
+    request: &Request<'_>,
+    each: impl Fn(u8, &[u8]) -> T,
+) -> Result<Vec<T>, NftError> {
+    for _ in 0..DUMP_ATTEMPTS {
+        let mut found = Vec::new();
+        let outcome = socket.dump(request, |body| {
+            let head = body.split_first_chunk::<{ INET.len() }>();
+            found.extend(head.map(|([family, ..], message)| each(*family, message)));
+        });
+        match outcome {
+            Ok(()) => return Ok(found),
+            Err(Fault::Changed) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Err(NftError::NoAnswer)
 }
 
 /// The packets that the rule in this message counted; `None` where it does not count, or is another table's.

@@ -16,6 +16,7 @@
 //! Namespaces are held by a file descriptor and vanish with it; processes are killed when their guard is
 //! dropped. It all works as root, and as an ordinary user inside `unshare -Urnm --propagation private`.
 
+mod counting;
 mod listener;
 mod namespace;
 mod probe;
@@ -26,6 +27,7 @@ mod wait;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 
+pub use counting::{CountingService, CountingSession};
 pub use listener::{Echo, Session};
 pub use namespace::Namespace;
 pub(crate) use probe::checksum;

@@ -239,7 +239,8 @@ fn faults_of_attacks(text: &str) -> Vec<String> {
 fn attacks_are_tested_as_the_threat_model_says() {
     let text = manual("threat-model.md");
     assert_eq!(faults_of_attacks(&text), [""; 0]);
-    assert!(text.lines().count() <= 150);
+    // A page that nobody reads whole protects nobody.
+    assert!(text.lines().count() <= 200);
     for (from, to, fault) in [
         ("`packets_look_random`", "`packets_look_odd`", "there is no test packets_look_odd"),
         ("| `a_captured_packet_opens_nothing_after_a_reload` |", "| soon |", "no test"),

@@ -6,6 +6,7 @@ use clap::Args;
 use knock_spa_engine::client::{Client, Right};
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::guard::advice;
 use crate::cli::terminal;
 use crate::clients::words::Granted;
 use crate::clients::{self, Invitations, Roster, invitations};
@@ -14,6 +15,7 @@ use crate::config::remark::Remark;
 use crate::config::settings::Settings;
 use crate::config::{Config, ConfigError};
 use crate::files::FileError;
+use crate::guard::warning::Warning;
 use crate::io::clock;
 use crate::server_key::previous::{self, Previous};
 use crate::server_key::{KeyError, Keys};
@@ -62,6 +64,7 @@ impl Findings {
         if settings.listen.spa_port.is_none() {
             return Some(format!("good{knockd_doors}"));
         }
+        self.others(config, &settings);
         self.key(&settings.paths.key);
         let clients = self.clients(&settings);
         let invitations = match self.invitations(&settings, &clients) {
@@ -85,6 +88,19 @@ impl Findings {
                 None
             }
         }
+    }
+
+    /// What this machine as it is does to the guard's doors, where the caller may know that. That nobody is trusted was
+    /// said with its line.
+    fn others(&mut self, config: &Path, settings: &Settings) {
+        let found = advice::found(settings).into_iter().filter(|found| *found != Warning::NobodyTrusted);
+        let remark = |found: Warning| Remark {
+            file: config.to_owned(),
+            line: None,
+            what: format!("on this machine: {found}"),
+            hint: None,
+        };
+        self.warnings.extend(found.map(remark));
     }
 
     /// What the daemon would meet when it reads its keys.

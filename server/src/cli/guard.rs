@@ -1,96 +1,66 @@
 //! `knock-spad guard`: the nftables table that shuts the doors.
 
-use std::path::Path;
-use std::time::Duration;
+pub(super) mod advice;
+mod remove;
+mod restore;
+mod show;
 
-use clap::Subcommand;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
 use knock_spa_proto::control as messages;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use knock_spa_proto::span::Span;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{daemon, load_config, terminal};
-use crate::config::settings::Paths;
-use crate::control::{self, AskError};
-use crate::guard_mark::{self, Mark, MarkError};
-use crate::nft::{Guard, NftError, RulesetWatch, Shown};
+use crate::guard::mark::MarkError;
+use crate::guard::stance::TRIAL_SPANS;
+use crate::nft::{Guard, NftError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show what the kernel holds: guarded ports, openings, dropped packets.
-    Show,
+    /// Show what the kernel holds: guarded ports, openings, dropped packets; and why.
+    Show(show::Arguments),
+    /// Install the guard for a while: it ends by itself, unless it is confirmed.
+    Try(TryArguments),
     /// Install the guard, and keep it from now on.
     Confirm,
-    /// Remove the guard: its doors stand open, and no daemon installs it again before `confirm`.
+    /// Remove the guard: its doors stand open, and no daemon installs it again before `confirm` or `try`.
     Remove,
+    /// Install the guard where it should stand, without a daemon: for the start of the machine, before its network.
+    Restore,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TryArguments {
+    /// How long the trial lasts, as `10m`: five seconds to a day.
+    #[arg(value_name = "DURATION")]
+    span: Span,
 }
 
 pub(super) fn run(config: &Path, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Show => show(),
-        Command::Confirm => {
-            let paths = load_config(config)?.settings.paths;
-            terminal::say(daemon::done(daemon::ask(config, &paths, messages::Command::GuardConfirm)?)?)
-        }
-        Command::Remove => remove(config),
+        Command::Show(arguments) => show::run(config, arguments),
+        Command::Try(arguments) => try_for(config, arguments.span),
+        Command::Confirm => ask(config, messages::Command::GuardConfirm),
+        Command::Remove => remove::run(config),
+        Command::Restore => restore::run(config),
     }
 }
 
-fn show() -> Result<(), Failure> {
-    match connect()?.show()? {
-        Some(shown) => terminal::say(words(&shown)),
-        None => terminal::say("the guard is not installed: no port is shut by knock-spa"),
+fn try_for(config: &Path, span: Span) -> Result<(), Failure> {
+    if !TRIAL_SPANS.contains(&span.duration()) {
+        return Err(Failure::new(Exit::Usage, format_args!("a trial of {span} is too short or too long"))
+            .hint("from 5s to 24h"));
     }
+    ask(config, messages::Command::GuardTry { seconds: span.duration().as_secs() })
 }
 
-fn words(shown: &Shown) -> String {
-    let doors = shown.doors.iter().map(|(port, left)| format!("shut {port}{}", span_words(*left)));
-    let open = shown.open.iter().map(|(element, left)| format!("open {element}{}", span_words(*left)));
-    let dropped = [format!("{} packets dropped", shown.dropped)];
-    doors.chain(open).chain(dropped).collect::<Vec<_>>().join("\n")
-}
-
-fn span_words(left: Option<Duration>) -> String {
-    left.map_or_else(String::new, |left| format!(", {} s more", left.as_secs()))
-}
-
-/// Also where no daemon runs, where one hangs, and where the configuration is broken: it is the way out.
-fn remove(config: &Path) -> Result<(), Failure> {
-    let paths = load_config(config).map_or_else(
-        |failure| {
-            terminal::note(format_args!("warning: {}", failure.message));
-            Paths::default()
-        },
-        |config| config.settings.paths,
-    );
-    match control::ask_within(&paths.runtime, messages::Command::GuardRemove, PATIENCE) {
-        Ok(reply) => return terminal::say(daemon::done(reply)?),
-        Err(AskError::NoDaemon(_)) => {}
-        Err(error) => terminal::note(format_args!("warning: {error}")),
-    }
-    // First the mark, so that a daemon which sees the table go does not build it again.
-    let marked = guard_mark::write(&paths.state, Mark::Removed);
-    let mut guard = connect()?;
-    let mut watch = guard.watch().map_err(NftError::from)?;
-    guard.remove()?;
-    marked?;
-    if comes_back(&mut guard, &mut watch) {
-        return Err(Failure::new(Exit::Io, "somebody has built the guard again: a daemon with other paths?")
-            .hint("stop the daemon (`systemctl stop knock-spad`), and try again"));
-    }
-    terminal::say("the guard is removed: its doors stand open")
-}
-
-/// How long a daemon may take to remove the guard.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long is waited for somebody to build it again: a daemon does so at once.
-const REBUILD: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
-
-fn comes_back(guard: &mut Guard, watch: &mut RulesetWatch) -> bool {
-    let changed = poll(&mut [PollFd::new(watch, PollFlags::IN)], Some(&REBUILD));
-    changed.is_ok_and(|count| count > 0)
-        && watch.lost(guard).unwrap_or(false)
-        && guard.show().is_ok_and(|shown| shown.is_some())
+/// Without a daemon nobody could open a door.
+fn ask(config: &Path, command: messages::Command) -> Result<(), Failure> {
+    let settings = load_config(config)?.settings;
+    advice::give(&settings);
+    terminal::say(daemon::done(daemon::ask(config, &settings.paths, command)?)?)
 }
 
 fn connect() -> Result<Guard, Failure> {

@@ -121,7 +121,7 @@ impl Found {
         files::create(config, STARTER.as_bytes())?;
         terminal::note(format_args!("made the configuration {}, with a door ssh", config.display()));
         terminal::note(
-            "  Once the daemon runs, tcp/22 is shut: before that, enrol a client, or name a trusted network in it.",
+            "  Its guard waits for you: once the daemon runs, `knock-spad guard try 10m` shuts tcp/22 for strangers.",
         );
         Ok(())
     }
@@ -173,11 +173,13 @@ fn make_directories(config: &Path, paths: &Paths) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::GuardStart;
 
     #[test]
     fn the_first_configuration_is_good_and_only_lacks_whom_to_trust() {
         let parsed = Config::parse(Path::new("f"), STARTER, 0o600).unwrap();
         assert_eq!(parsed.settings.paths, Paths::default());
+        assert_eq!(parsed.settings.guard.start, GuardStart::Confirmed);
         let names: Vec<_> = parsed.settings.doors.iter().map(|door| door.name.to_string()).collect();
         assert_eq!(names, ["ssh"]);
         let [warning] = parsed.warnings.as_slice() else { panic!("{:?}", parsed.warnings) };

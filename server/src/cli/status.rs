@@ -6,11 +6,12 @@ use std::path::Path;
 use clap::Args;
 use knock_spa_proto::control::{
     Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, Reply, RunStatus, Status,
+    TrialStatus,
 };
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::key_words;
-use crate::cli::{daemon, load_config, terminal};
+use crate::cli::{daemon, guard, load_config, terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,8 +21,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let paths = load_config(config)?.settings.paths;
-    let status = match daemon::ask(config, &paths, Command::Status)? {
+    let settings = load_config(config)?.settings;
+    let status = match daemon::ask(config, &settings.paths, Command::Status)? {
         Reply::Status(status) => status,
         reply @ (Reply::ClientsReloaded(_)
         | Reply::LastUses { .. }
@@ -34,7 +35,11 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&status).map_err(|error| Failure::new(Exit::Io, error))?;
         return terminal::say(text);
     }
-    terminal::say(words(&status))
+    terminal::say(words(&status))?;
+    if let GuardStatus::Up { .. } = status.guard {
+        guard::advice::give(&settings);
+    }
+    Ok(())
 }
 
 fn words(status: &Status) -> String {
@@ -118,11 +123,22 @@ fn run_words(run: &RunStatus) -> String {
     format!("{} for {}, {left}, by a knock", run.door, run.address)
 }
 
+fn trial_words(trial: &TrialStatus) -> String {
+    format!(" ON TRIAL for {} s more, and kept by `knock-spad guard confirm`", trial.left)
+}
+
 fn guard_words(guard: &GuardStatus) -> String {
     match guard {
         GuardStatus::NotNeeded => "not needed: no door has it".into(),
         GuardStatus::Down { why } => format!("DOWN, its doors stand open: {why}"),
-        GuardStatus::Up { rebuilt } => format!("up, built again {rebuilt} times"),
+        GuardStatus::Up { rebuilt, slipped_in, trial } => {
+            let trial = trial.as_ref().map(trial_words).unwrap_or_default();
+            let slipped_in = match slipped_in {
+                0 => String::new(),
+                count => format!("; {count} CONNECTIONS WERE MADE WHILE IT WAS GONE, see the log"),
+            };
+            format!("up{trial}, built again {rebuilt} times{slipped_in}")
+        }
         GuardStatus::Failed { why } => format!("FAILED: {why}"),
     }
 }

@@ -44,7 +44,7 @@ fn nanos(time: Timespec) -> u64 {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BootId([u8; 16]);
 
-/// Not 32 hexadecimal digits and four hyphens.
+/// Not 32 hexadecimal digits, with or without hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a boot id")]
 pub struct NotABootId;
@@ -85,9 +85,15 @@ impl FromStr for BootId {
     }
 }
 
-impl fmt::Debug for BootId {
+impl fmt::Display for BootId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for BootId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -107,6 +113,7 @@ mod tests {
         let id = BootId::of_this_boot().unwrap();
         assert_eq!(id, BootId::of_this_boot().unwrap());
         assert_eq!(id, BootId::from_bytes(id.to_bytes()));
+        assert_eq!(id.to_string().parse(), Ok(id));
     }
 
     #[test]

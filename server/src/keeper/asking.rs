@@ -1,6 +1,7 @@
 //! What the administrator asks of the keeper while it runs.
 
 use std::io;
+use std::time::Duration;
 
 use knock_spa_engine::admit::effect::Flows;
 use knock_spa_proto::address::Address;
@@ -25,6 +26,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Command::Status => return Reply::Status(Box::new(self.status())),
             Command::Close { door, address, cut } => self.close(door, address.as_deref(), *cut),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
+            Command::GuardTry { seconds } => self.try_guard(Duration::from_secs(*seconds)),
             Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
             Command::KeyRemove => self.remove_previous_key().await,
             Command::ReloadClients { cut } => match self.reload_clients_and_cut(cut.as_deref()) {
@@ -38,6 +40,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Ok(what) => Reply::Done { what },
             Err(why) => Reply::Failed { why },
         }
+    }
+
+    fn try_guard(&mut self, span: Duration) -> Result<String, String> {
+        let Some(wall) = &mut self.wall else { return Err(NO_GUARD.into()) };
+        wall.try_for(span, &self.plan.settings, self.admit.elements(clock::now().boot))
     }
 
     fn confirm_guard(&mut self) -> Result<String, String> {

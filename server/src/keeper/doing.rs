@@ -41,7 +41,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             }
             Effect::Note(record) => self.store.append(&record),
             Effect::Open(elements) => {
-                if self.wall.as_mut().is_some_and(|wall| !wall.open(&elements)) {
+                if self.wall.as_mut().is_some_and(|wall| !wall.open(&elements, &self.plan.settings)) {
                     self.build_wall();
                 }
             }

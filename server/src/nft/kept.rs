@@ -22,6 +22,15 @@ pub struct Kept {
     pub port: NonZeroU16,
 }
 
+/// An established session, and this end's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
+    /// What the guard needs to know of it.
+    pub kept: Kept,
+    /// This machine's address in it.
+    pub own: Address,
+}
+
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `AF_INET` and `AF_INET6`, as in `struct inet_diag_req_v2`.
@@ -37,13 +46,13 @@ const ANY_SOCKET: [u8; 48] = [0; 48];
 ///
 /// # Errors
 /// Where the kernel does not list its sockets.
-pub fn established(doors: &BTreeSet<ServicePort>) -> io::Result<Vec<Kept>> {
+pub fn established(doors: &BTreeSet<ServicePort>) -> io::Result<Vec<Session>> {
     let mut socket = Socket::connect(netlink_sys::protocols::NETLINK_SOCK_DIAG, &[])?;
     let limit = usize::try_from(ELEMENTS_MAX).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     for family in FAMILIES {
         list(&mut socket, family, |session| {
-            if found.len() < limit && is_guarded(session, doors) {
+            if found.len() < limit && is_guarded(session.kept, doors) {
                 found.push(session);
             }
         })?;
@@ -52,7 +61,7 @@ pub fn established(doors: &BTreeSet<ServicePort>) -> io::Result<Vec<Kept>> {
 }
 
 /// Hands the sessions of this family of sockets to `each`.
-fn list(socket: &mut Socket, family: u8, mut each: impl FnMut(Kept)) -> io::Result<()> {
+fn list(socket: &mut Socket, family: u8, mut each: impl FnMut(Session)) -> io::Result<()> {
     let tcp = Transport::Tcp.number();
     let head = [&[family, tcp, 0, 0][..], &SESSION_STATES.to_ne_bytes(), &ANY_SOCKET].concat();
     let request =
@@ -73,20 +82,23 @@ fn is_guarded(kept: Kept, doors: &BTreeSet<ServicePort>) -> bool {
 
 /// The session in a `struct inet_diag_msg`: family, three bytes, and a `struct inet_diag_sockid` of ports
 /// and addresses in network order.
-fn session(entry: &[u8]) -> Option<Kept> {
+fn session(entry: &[u8]) -> Option<Session> {
     let (&[family, _, _, _], id) = entry.split_first_chunk()?;
     let (&[own_high, own_low, high, low], addresses) = id.split_first_chunk()?;
-    let client = addresses.get(16..)?;
-    let ip = if family == 2 {
-        IpAddr::from(*client.first_chunk::<4>()?)
-    } else {
-        IpAddr::from(*client.first_chunk::<16>()?)
+    let address = |bytes: &[u8]| {
+        let ip = if family == 2 {
+            IpAddr::from(*bytes.first_chunk::<4>()?)
+        } else {
+            IpAddr::from(*bytes.first_chunk::<16>()?)
+        };
+        Some(Address::new(ip))
     };
-    Some(Kept {
-        client: Address::new(ip),
+    let kept = Kept {
+        client: address(addresses.get(16..)?)?,
         client_port: u16::from_be_bytes([high, low]),
         port: NonZeroU16::new(u16::from_be_bytes([own_high, own_low]))?,
-    })
+    };
+    Some(Session { kept, own: address(addresses)? })
 }
 
 #[cfg(test)]
@@ -106,7 +118,8 @@ mod tests {
 
             let port = ServicePort::new(Transport::Tcp, to.port()).unwrap();
             let kept = Kept { client: Address::new(from.ip()), client_port: from.port(), port: port.port };
-            assert_eq!(established(&BTreeSet::from([port])).unwrap(), [kept]);
+            let session = Session { kept, own: Address::new(to.ip()) };
+            assert_eq!(established(&BTreeSet::from([port])).unwrap(), [session]);
             let udp = ServicePort { transport: Transport::Udp, ..port };
             assert_eq!(established(&BTreeSet::from([udp])).unwrap(), []);
         }

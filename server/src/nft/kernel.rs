@@ -15,11 +15,13 @@ pub(super) const NFT_MSG_NEWTABLE: u16 = message(0);
 pub(super) const NFT_MSG_GETTABLE: u16 = message(1);
 pub(super) const NFT_MSG_DELTABLE: u16 = message(2);
 pub(super) const NFT_MSG_NEWCHAIN: u16 = message(3);
+pub(super) const NFT_MSG_GETCHAIN: u16 = message(4);
 pub(super) const NFT_MSG_DELCHAIN: u16 = message(5);
 pub(super) const NFT_MSG_NEWRULE: u16 = message(6);
 pub(super) const NFT_MSG_GETRULE: u16 = message(7);
 pub(super) const NFT_MSG_DELRULE: u16 = message(8);
 pub(super) const NFT_MSG_NEWSET: u16 = message(9);
+pub(super) const NFT_MSG_GETSET: u16 = message(10);
 pub(super) const NFT_MSG_DELSET: u16 = message(11);
 pub(super) const NFT_MSG_NEWSETELEM: u16 = message(12);
 pub(super) const NFT_MSG_GETSETELEM: u16 = message(13);
@@ -30,6 +32,10 @@ pub(super) const NLM_F_APPEND: u16 = 0x800;
 
 /// `struct nfgenmsg` of a message about tables of family `inet`: family, version, resource in network order.
 pub(super) const INET: [u8; 4] = [1, 0, 0, 0];
+/// `struct nfgenmsg` of a message about tables of every family (`NFPROTO_UNSPEC`).
+pub(super) const EVERY_FAMILY: [u8; 4] = [0; 4];
+/// Tables that see both families of addresses (`NFPROTO_INET`).
+pub(super) const NFPROTO_INET: u8 = 1;
 /// `struct nfgenmsg` at the ends of a batch: its resource is the subsystem.
 pub(super) const BATCH: [u8; 4] = [0, 0, 0, 10];
 
@@ -50,6 +56,10 @@ pub(super) const NFTA_CHAIN_TYPE: u16 = 7;
 pub(super) const NFTA_HOOK_HOOKNUM: u16 = 1;
 pub(super) const NFTA_HOOK_PRIORITY: u16 = 2;
 pub(super) const NF_INET_PRE_ROUTING: u32 = 0;
+pub(super) const NF_INET_LOCAL_IN: u32 = 1;
+pub(super) const NF_INET_LOCAL_OUT: u32 = 3;
+/// The table is asleep.
+pub(super) const NFT_TABLE_F_DORMANT: u32 = 1;
 
 pub(super) const NFTA_SET_NAME: u16 = 2;
 pub(super) const NFTA_SET_FLAGS: u16 = 3;
@@ -58,14 +68,23 @@ pub(super) const NFTA_SET_KEY_LEN: u16 = 5;
 pub(super) const NFTA_SET_DESC: u16 = 9;
 pub(super) const NFTA_SET_ID: u16 = 10;
 pub(super) const NFTA_SET_DESC_SIZE: u16 = 1;
+pub(super) const NFT_SET_INTERVAL: u32 = 0x04;
 pub(super) const NFT_SET_CONSTANT: u32 = 0x02;
 pub(super) const NFT_SET_TIMEOUT: u32 = 0x10;
 
 pub(super) const NFTA_SET_ELEM_LIST_SET: u16 = 2;
 pub(super) const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
 pub(super) const NFTA_SET_ELEM_KEY: u16 = 1;
+pub(super) const NFTA_SET_ELEM_DATA: u16 = 2;
+pub(super) const NFTA_SET_ELEM_FLAGS: u16 = 3;
+/// The element is where an interval ends.
+pub(super) const NFT_SET_ELEM_INTERVAL_END: u32 = 1;
+/// The element stands for every key that has none.
+pub(super) const NFT_SET_ELEM_CATCHALL: u32 = 2;
 pub(super) const NFTA_SET_ELEM_TIMEOUT: u16 = 4;
 pub(super) const NFTA_SET_ELEM_EXPIRATION: u16 = 5;
+
+pub(super) const NFTA_SET_ELEM_KEY_END: u16 = 10;
 
 pub(super) const NFTA_RULE_CHAIN: u16 = 2;
 pub(super) const NFTA_RULE_HANDLE: u16 = 3;
@@ -79,13 +98,20 @@ pub(super) const NFTA_VERDICT_CODE: u16 = 1;
 pub(super) const NFTA_VERDICT_CHAIN: u16 = 2;
 pub(super) const NF_DROP: u32 = 0;
 pub(super) const NF_ACCEPT: u32 = 1;
+/// -1, -3 and -5 in two's complement.
+pub(super) const NFT_CONTINUE: u32 = 0xffff_ffff;
+pub(super) const NFT_JUMP: u32 = 0xffff_fffd;
+pub(super) const NFT_RETURN: u32 = 0xffff_fffb;
 /// -4 in two's complement.
 pub(super) const NFT_GOTO: u32 = 0xffff_fffc;
 
 pub(super) const NFTA_META_DREG: u16 = 1;
 pub(super) const NFTA_META_KEY: u16 = 2;
+pub(super) const NFT_META_PROTOCOL: u32 = 1;
 pub(super) const NFT_META_IIF: u32 = 4;
+pub(super) const NFT_META_OIF: u32 = 5;
 pub(super) const NFT_META_IIFNAME: u32 = 6;
+pub(super) const NFT_META_OIFNAME: u32 = 7;
 pub(super) const NFT_META_NFPROTO: u32 = 15;
 pub(super) const NFT_META_L4PROTO: u32 = 16;
 pub(super) const NFPROTO_IPV4: u8 = 2;
@@ -103,6 +129,16 @@ pub(super) const NFTA_CMP_OP: u16 = 2;
 pub(super) const NFTA_CMP_DATA: u16 = 3;
 pub(super) const NFT_CMP_EQ: u32 = 0;
 pub(super) const NFT_CMP_NEQ: u32 = 1;
+pub(super) const NFT_CMP_LT: u32 = 2;
+pub(super) const NFT_CMP_LTE: u32 = 3;
+pub(super) const NFT_CMP_GT: u32 = 4;
+pub(super) const NFT_CMP_GTE: u32 = 5;
+
+pub(super) const NFTA_RANGE_SREG: u16 = 1;
+pub(super) const NFTA_RANGE_OP: u16 = 2;
+pub(super) const NFTA_RANGE_FROM_DATA: u16 = 3;
+pub(super) const NFTA_RANGE_TO_DATA: u16 = 4;
+pub(super) const NFT_RANGE_EQ: u32 = 0;
 
 pub(super) const NFTA_BITWISE_SREG: u16 = 1;
 pub(super) const NFTA_BITWISE_DREG: u16 = 2;
@@ -113,11 +149,21 @@ pub(super) const NFTA_BITWISE_XOR: u16 = 5;
 pub(super) const NFTA_LOOKUP_SET: u16 = 1;
 pub(super) const NFTA_LOOKUP_SREG: u16 = 2;
 
+pub(super) const NFTA_LOOKUP_DREG: u16 = 3;
+pub(super) const NFTA_LOOKUP_FLAGS: u16 = 5;
+pub(super) const NFT_LOOKUP_F_INV: u32 = 1;
+
+/// Of an extension of iptables, which nftables runs: `match` and `target` alike.
+pub(super) const NFTA_EXTENSION_NAME: u16 = 1;
+pub(super) const NFTA_EXTENSION_INFO: u16 = 3;
+
 pub(super) const NFTA_CT_DREG: u16 = 1;
 pub(super) const NFTA_CT_KEY: u16 = 2;
 pub(super) const NFT_CT_STATE: u32 = 0;
 /// The bit of "established" in the state of a connection.
 pub(super) const CT_STATE_ESTABLISHED: u32 = 1 << 1;
+/// The bit of "new".
+pub(super) const CT_STATE_NEW: u32 = 1 << 3;
 
 pub(super) const NFTA_FIB_DREG: u16 = 1;
 pub(super) const NFTA_FIB_RESULT: u16 = 2;
@@ -135,6 +181,8 @@ pub(super) const NFTA_IMMEDIATE_DREG: u16 = 1;
 pub(super) const NFTA_IMMEDIATE_DATA: u16 = 2;
 /// The register that holds the verdict.
 pub(super) const NFT_REG_VERDICT: u32 = 0;
+/// The first of four registers of sixteen bytes, which are the same as those of four.
+pub(super) const NFT_REG_1: u32 = 1;
 /// The first of sixteen registers of four bytes.
 pub(super) const NFT_REG32_00: u32 = 8;
 

@@ -60,6 +60,8 @@ pub struct Shown {
     pub doors: Vec<(ServicePort, Option<Duration>)>,
     /// Who may pass, and for how much longer; `None` is for ever.
     pub open: Vec<(Element, Option<Duration>)>,
+    /// Who is never shut out, in the order of the rules.
+    pub trusted: Vec<Trusted>,
     /// How many packets to guarded ports were dropped since the table was installed, those of SPA included.
     pub dropped: u64,
 }

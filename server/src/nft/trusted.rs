@@ -1,10 +1,15 @@
 //! Who is never shut out.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use knock_spa_proto::address::Address;
 use knock_spa_proto::cidr::{Cidr, NotACidr};
 use knock_spa_proto::interface::{InterfaceName, NotAnInterfaceName};
+
+use super::expression::{Expression, Verdict, expressions};
+use super::kernel::NFT_META_IIFNAME;
 
 /// Whose packets the guard never drops, also with the daemon dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +31,18 @@ pub enum NotTrusted {
     Network(#[from] NotACidr),
 }
 
+impl Trusted {
+    /// The interfaces in a list.
+    #[must_use]
+    pub fn interfaces(list: &[Self]) -> Vec<InterfaceName> {
+        let interface = |trusted: &Self| match trusted {
+            Self::Interface(name) => Some(*name),
+            Self::Network(_) => None,
+        };
+        list.iter().filter_map(interface).collect()
+    }
+}
+
 impl FromStr for Trusted {
     type Err = NotTrusted;
 
@@ -43,6 +60,36 @@ impl fmt::Display for Trusted {
             Self::Network(network) => network.fmt(f),
             Self::Interface(name) => write!(f, "iif {name}"),
         }
+    }
+}
+
+/// Whom a rule of ours with these expressions trusts, if it is there for that.
+pub(super) fn of_rule(list: &[u8]) -> Option<Trusted> {
+    match expressions(list).as_slice() {
+        [
+            Expression::Meta { key: NFT_META_IIFNAME, .. },
+            Expression::Compare { value, .. },
+            Expression::Verdict(Verdict::Accept),
+        ] => {
+            let name = value.split(|byte| *byte == 0).next()?;
+            Some(Trusted::Interface(str::from_utf8(name).ok()?.parse().ok()?))
+        }
+        [
+            Expression::Meta { .. },
+            Expression::Compare { .. },
+            Expression::Payload { .. },
+            Expression::Bitwise { mask, .. },
+            Expression::Compare { value: first, .. },
+            Expression::Verdict(Verdict::Accept),
+        ] => {
+            let ip = match <[u8; 4]>::try_from(first.as_slice()) {
+                Ok(v4) => IpAddr::from(v4),
+                Err(_) => IpAddr::from(<[u8; 16]>::try_from(first.as_slice()).ok()?),
+            };
+            let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+            Some(Trusted::Network(Cidr::new(Address::new(ip), u8::try_from(bits).ok()?).ok()?))
+        }
+        _ => None,
     }
 }
 

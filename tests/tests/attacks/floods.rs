@@ -160,6 +160,10 @@ fn an_honest_packet_keeps_its_place_while_a_prefix_holds_more() {
         let v6: Vec<_> = (0..280).map(|_| insider(&key)).collect();
         let listener = scene.server.listener();
         kill_process(listener, Signal::STOP).unwrap();
+        let stat = format!("/proc/{}/stat", listener.as_raw_nonzero());
+        until(PATIENCE, "the listener to stand still", || {
+            std::fs::read_to_string(&stat).unwrap().contains(") T ")
+        });
         for (number, packet) in (0..=255).zip(&flood) {
             if number == 60 {
                 scene.send_from_laptop(&honest);

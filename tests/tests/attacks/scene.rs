@@ -232,8 +232,13 @@ impl<'w> Scene<'w> {
         let mut counters = self.counters();
         until(PATIENCE, "every packet to be counted", || {
             counters = self.counters();
+            let refused: u64 = counters.refused.values().sum();
+            // The listener tells what it has counted a moment later than what it has found good.
+            let cheap = ["wrong-length", "junk", "stale", "duplicate", "displaced"]
+                .map(|name| counters.refused[name]);
             counters.received >= self.account().delivered
-                && counters.received == counters.accepted + counters.refused.values().sum::<u64>()
+                && counters.received == counters.accepted + refused
+                && counters.key_agreements >= counters.accepted + refused - cheap.iter().sum::<u64>()
         });
         counters
     }

@@ -1,5 +1,6 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
+mod booting;
 mod commands;
 mod cutting;
 mod doctor;
@@ -18,9 +19,12 @@ mod reload;
 mod requests;
 mod rotation;
 mod service;
+mod sessions;
 mod silence;
 mod socket;
 mod state;
+mod trial;
+mod warning;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -29,7 +29,8 @@ fn a_flush_is_mended_and_what_was_open_stays_open() {
             assert_open(&world.laptop, ip, 22);
             assert_silent(&world.stranger, ip, 22);
         }
-        assert_eq!(server.status().guard, GuardStatus::Up { rebuilt: times });
+        let status = server.status().guard;
+        assert!(matches!(status, GuardStatus::Up { rebuilt, .. } if rebuilt == times), "{status:?}");
     }
     assert!(session.echoes(PATIENCE));
     server.command(&["status"]).ended_with(0).said("guard: up, built again 2 times");
@@ -114,7 +115,7 @@ fn where_it_waits_to_be_confirmed_it_does() {
     assert_eq!(server.guard(), None);
     assert_open(&world.stranger, world.server.v4, 22);
     let run = server.command(&["status"]).ended_with(0);
-    run.said("guard: DOWN, its doors stand open: `knock-spad guard confirm` installs it");
+    run.said("guard: DOWN, its doors stand open: `knock-spad guard try 10m` tries it");
     server.command(&["guard", "confirm"]).ended_with(0);
     assert_silent(&world.stranger, world.server.v4, 22);
     server.kill();

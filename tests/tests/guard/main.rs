@@ -2,6 +2,7 @@
 
 mod doors;
 mod mending;
+mod others;
 mod passing;
 mod silence;
 

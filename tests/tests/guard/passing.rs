@@ -103,6 +103,7 @@ fn whom_it_trusts_it_does_not_stop() {
     ];
     for (ruleset, laptop, stranger) in cases {
         guard.install(&ruleset).unwrap();
+        assert_eq!(guard.show().unwrap().unwrap().trusted, ruleset.trusted);
         for ip in world.server.addresses() {
             for (client, passes) in [(&world.laptop, laptop), (&world.stranger, stranger)] {
                 let expected = if passes { Answer::Open } else { Answer::Silent };
@@ -150,6 +151,11 @@ fn its_own_connections_come_back_whatever_port_they_use() {
     }
 }
 
+fn kept_of(world: &World, ruleset: &Ruleset) -> Vec<Kept> {
+    let sessions = world.server.enter(|| established(&ruleset.doors)).unwrap();
+    sessions.into_iter().map(|session| session.kept).collect()
+}
+
 /// Connection tracking was not in use before: the kernel knows nothing of these sessions.
 #[test]
 fn sessions_older_than_the_guard_live_on() {
@@ -159,7 +165,7 @@ fn sessions_older_than_the_guard_live_on() {
     let ruleset = shutting(&["tcp/22"]);
     let open = |ip: IpAddr| Session::open(&world.laptop, SocketAddr::new(ip, 22));
     let mut spared = world.server.addresses().map(open);
-    let kept = world.server.enter(|| established(&ruleset.doors)).unwrap();
+    let kept = kept_of(&world, &ruleset);
     let mut forgotten = world.server.addresses().map(open);
 
     let mut expected = spared.each_ref().map(|session| Kept {
@@ -191,9 +197,8 @@ fn a_kept_session_opens_nothing_to_others() {
     let world = World::new();
     let _service = Echo::tcp(&world.server, 22);
     let mut guard = guard_of(&world.server);
-    let doors = shutting(&["tcp/22"]).doors;
     let sessions = world.server.addresses().map(|ip| Session::open(&world.stranger, SocketAddr::new(ip, 22)));
-    let kept = world.server.enter(|| established(&doors)).unwrap();
+    let kept = kept_of(&world, &shutting(&["tcp/22"]));
     guard.install(&Ruleset { kept, ..shutting(&["tcp/22", "tcp/23"]) }).unwrap();
     for (session, ip) in sessions.iter().zip(world.server.addresses()) {
         assert_silent(&world.stranger, ip, 22);

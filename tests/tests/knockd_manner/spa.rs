@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use knock_spa_keys::invitation::InvitationLine;
+use knock_spa_keys::server::ServerLine;
 use knock_spa_proto::spa::request::Addresses;
 use knock_spa_proto::spa::seal;
 use knock_spa_tests::invited;
@@ -80,7 +82,7 @@ fn a_packet_opens_the_old_door_extends_it_and_closes_it() {
     let mut daemon = scene.start_as_always();
     laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
     scene.await_note("SSH start 192.0.2.2");
-    crate::scene::pass(std::time::Duration::from_millis(1500));
+    crate::scene::pass(Duration::from_millis(1500));
     laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
     scene.await_notes(&["SSH start 192.0.2.2", "SSH stop 192.0.2.2"]);
     let took = scene.noted_at("SSH stop 192.0.2.2") - scene.noted_at("SSH start 192.0.2.2");
@@ -123,7 +125,13 @@ fn a_second_daemon_takes_no_packets() {
     let second = scene.start_as_always();
     assert!(!first.running.output().contains("packets-refused"), "{}", first.running.output());
     assert!(second.running.output().contains("packets-refused"), "{}", second.running.output());
-    laptop.run("open ssh gw -4 --source sender --no-wait").ended_with(0);
+    // Made so late that a daemon which knows of no packet could take it for none that was taken before.
+    let (started, window) = (now(), Duration::from_secs(60));
+    let late = started.saturating_add(window + Duration::from_millis(200));
+    until(PATIENCE, "the packet's time", || now().saturating_add(window) > late);
+    let line: ServerLine = scene.knock_spad(&["key", "show"]).ended_with(0).out.trim().parse().unwrap();
+    let packet = laptop.seal(&line.key, late, &open("ssh", Addresses::NONE.with_sender(), 0));
+    laptop.send(&packet, scene.laptop.v4.into(), SocketAddr::new(scene.server.v4.into(), 62201));
     scene.await_note("SSH start 192.0.2.2");
     scene.knock("192.0.2.10", "7000 8000");
     until(PATIENCE, "both to hear a knock", || count(&scene, "SSH start 192.0.2.10") == 2);

@@ -10,6 +10,7 @@ mod guard;
 mod hits;
 mod latency;
 mod machine;
+mod mending;
 mod start;
 mod table;
 
@@ -23,12 +24,13 @@ use crate::table::Table;
 type Measure = (&'static str, fn(&Arena, &mut Table));
 
 /// All that is measured, in the order of the table.
-const MEASURES: [Measure; 5] = [
+const MEASURES: [Measure; 6] = [
     ("start", start::measure),
     ("hits", hits::measure),
     ("floods", floods::measure),
     ("latency", latency::measure),
     ("guard", guard::measure),
+    ("mending", mending::measure),
 ];
 
 fn main() -> ExitCode {
