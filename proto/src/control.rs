@@ -40,12 +40,33 @@ impl<T> Versioned<T> {
 pub enum Command {
     /// What is open, and how everything is.
     Status,
-    /// End the openings of a door: for one address, or all of them.
-    Close {
+    /// Open a door for an address, whoever may.
+    Open {
         /// The door's name.
         door: String,
         /// The address.
+        address: String,
+        /// For how many seconds; for as long as the door opens by itself where absent.
+        #[serde(default)]
+        seconds: Option<u64>,
+        /// Until somebody closes it, instead.
+        #[serde(default)]
+        forever: bool,
+        /// Longer than the door's longest, if need be.
+        #[serde(default)]
+        beyond: bool,
+    },
+    /// End the openings that are all of this; where nothing is named, all there are.
+    Close {
+        /// Of the door of this name.
+        #[serde(default)]
+        door: Option<String>,
+        /// For this address.
+        #[serde(default)]
         address: Option<String>,
+        /// Of the client of this name.
+        #[serde(default)]
+        client: Option<String>,
         /// Whether the connections end too that came in through them.
         #[serde(default)]
         cut: bool,
@@ -138,9 +159,15 @@ pub struct Cut {
     pub faults: Vec<String>,
 }
 
-/// How everything is. Times are seconds since the Unix epoch, spans are seconds.
+/// The version of [`Status`] as programs read it: another one where a key goes, or means something else.
+pub const STATUS_VERSION: u32 = 1;
+
+/// How everything is (`docs/status.md`). Times are seconds since the Unix epoch, spans are seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// What somebody must look at, for a person; nothing where all is well.
+    #[serde(default)]
+    pub attention: Vec<String>,
     /// The doors, by name.
     pub doors: Vec<DoorStatus>,
     /// The openings in force, the oldest first.
@@ -157,6 +184,12 @@ pub struct Status {
     pub journal: Health,
     /// Commands that should have closed a door, and failed.
     pub failing_closes: FailingCloses,
+    /// What is over and not closed yet.
+    #[serde(default)]
+    pub closes: Vec<CloseStatus>,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: AuditStatus,
     /// Enrolled clients.
     pub clients: usize,
     /// Invitations by which somebody may still enrol.
@@ -222,12 +255,59 @@ pub struct OpeningStatus {
     pub ports: Vec<String>,
     /// For whom.
     pub address: String,
-    /// Who asked: a client's name, or "classic knock".
+    /// Who asked: a client's name, "classic knock" or "administrator".
     pub by: String,
+    /// In which way: `spa`, `classic` or `local`.
+    #[serde(default)]
+    pub origin: String,
+    /// The client's name, where it is a client's.
+    #[serde(default)]
+    pub client: Option<String>,
     /// Since when.
     pub since: u64,
+    /// Until when; absent where only somebody's closing ends it.
+    #[serde(default)]
+    pub until: Option<u64>,
     /// For how long still; absent where only somebody's closing ends it.
     pub left: Option<u64>,
+}
+
+/// An opening that is over, and whose stop command has not done its work yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseStatus {
+    /// The door's name.
+    pub door: String,
+    /// For whom it was open.
+    pub address: String,
+    /// The port, where its commands are for one.
+    pub port: Option<String>,
+    /// How far it is.
+    pub state: CloseState,
+    /// How the stop command ended last, where it failed.
+    pub ended: Option<String>,
+    /// When it runs again.
+    pub next: Option<u64>,
+}
+
+/// How far a close is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloseState {
+    /// The stop command runs, or is about to.
+    Running,
+    /// It failed, and runs again.
+    Retried,
+    /// It failed too often: somebody must look.
+    NeedsAttention,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditStatus {
+    /// Events that were left out since the daemon started, since there were too many in too short a time.
+    pub left_out: u64,
+    /// Why its file can't be written, where it should be.
+    pub fault: Option<String>,
 }
 
 /// A door in knockd's manner.

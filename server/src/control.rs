@@ -122,7 +122,7 @@ mod tests {
         let close = br#"{"version":1,"command":"close","door":"ssh","address":null}"#;
         assert_eq!(
             parse::<Command>(close),
-            Ok(Command::Close { door: "ssh".into(), address: None, cut: false })
+            Ok(Command::Close { door: Some("ssh".into()), address: None, client: None, cut: false })
         );
         for line in [
             r#"{"version":2,"command":"status"}"#,

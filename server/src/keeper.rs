@@ -4,6 +4,7 @@
 //! of everything that came in together are made durable together, and only then does anything move.
 
 mod asking;
+mod attention;
 mod backoff;
 mod clients;
 mod cutting;

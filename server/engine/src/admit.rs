@@ -6,6 +6,7 @@
 mod asker;
 mod bucket;
 mod changing;
+pub mod closes;
 mod decide;
 pub mod effect;
 mod ending;
@@ -13,6 +14,7 @@ mod enrolling;
 pub mod explaining;
 mod holds;
 mod knocks;
+pub mod local;
 pub mod opening;
 mod openings;
 pub mod record;

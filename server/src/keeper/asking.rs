@@ -4,8 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use knock_spa_engine::admit::effect::Flows;
+use knock_spa_engine::admit::local::{LocalOpen, Which};
+use knock_spa_engine::rules::{Action, Lease};
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, GuardStatus, Reply};
+use knock_spa_proto::service::ServiceName;
 
 use super::one_time::OneTimeSequences;
 use super::wall::Wall;
@@ -24,7 +27,15 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let answer = match command {
             Command::LastUses => return Reply::LastUses { uses: self.last_uses() },
             Command::Status => return Reply::Status(Box::new(self.status())),
-            Command::Close { door, address, cut } => self.close(door, address.as_deref(), *cut),
+            Command::Open { door, address, seconds, forever, beyond } => {
+                let seconds = seconds.map(|seconds| Lease::For(Duration::from_secs(seconds)));
+                let lease = if *forever { Some(Lease::Forever) } else { seconds };
+                self.open_by_hand(door, address, lease, *beyond)
+            }
+            Command::Close { door, address, client, cut } => {
+                which(door.as_deref(), address.as_deref(), client.as_deref())
+                    .and_then(|which| self.close(&which, *cut))
+            }
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::GuardTry { seconds } => self.try_guard(Duration::from_secs(*seconds)),
             Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
@@ -52,20 +63,48 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         wall.confirm(&self.plan.settings, self.admit.elements(clock::now().boot))
     }
 
-    fn close(&mut self, door: &str, address: Option<&str>, cut: bool) -> Result<String, String> {
-        let name = door.parse().map_err(|error| format!("{door}: {error}"))?;
-        if self.admit.rules().door(name).is_none() {
+    /// Opens a door; what is told is what came of it, not what was decided.
+    fn open_by_hand(
+        &mut self,
+        door: &str,
+        address: &str,
+        lease: Option<Lease>,
+        beyond: bool,
+    ) -> Result<String, String> {
+        let (door, address) = (parse_door(door)?, parse_address(address)?);
+        let now = clock::now();
+        let open = LocalOpen { door, address, lease, beyond };
+        self.admit.handle_local_open(&open, now).map_err(|error| error.to_string())?;
+        self.settle();
+        let Some(left) = self.admit.local_left(door, address, now) else {
+            return Err(format!("{door} is not opened: it can't be recorded, and a command could not be undone"));
+        };
+        let left = left.map_or_else(|| "until it is closed".into(), |left| format!("for {} s", left.as_secs()));
+        let opened = format!("{door} is open for {address} {left}");
+        match self.admit.rules().door(door).map(|door| &door.action) {
+            Some(Action::Command(_)) => Ok(format!("{opened}, once its start command has run")),
+            Some(Action::Guard) | None => match self.wall.as_ref().map(Wall::status) {
+                Some(GuardStatus::Failed { why }) => Err(format!("{opened}, but the guard can't be built: {why}")),
+                Some(GuardStatus::Down { .. }) => Ok(format!("{opened}; the guard is down: for all others too")),
+                Some(GuardStatus::Up { .. } | GuardStatus::NotNeeded) | None => Ok(opened),
+            },
+        }
+    }
+
+    fn close(&mut self, which: &Which, cut: bool) -> Result<String, String> {
+        if let Some(name) = which.door.filter(|name| self.admit.rules().door(*name).is_none()) {
             return Err(format!("no door is named {name}"));
         }
-        let address = match address {
-            Some(text) => Some(Address::new(text.parse().map_err(|_| format!("{text} is no address"))?)),
-            None => None,
-        };
         let flows = if cut { Flows::Cut } else { Flows::LiveOn };
         drop(self.take_cut());
-        let count = self.admit.handle_close(name, address, flows, clock::now());
+        let count = self.admit.handle_close(which, flows, clock::now());
         self.settle();
-        let closed = format!("{name}: {count} {} closed", if count == 1 { "opening" } else { "openings" });
+        let whose = match (&which.door, &which.client) {
+            (Some(door), _) => door.to_string(),
+            (None, Some(client)) => client.clone(),
+            (None, None) => "all".into(),
+        };
+        let closed = format!("{whose}: {count} {} closed", if count == 1 { "opening" } else { "openings" });
         if !cut {
             return Ok(closed);
         }
@@ -125,4 +164,21 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             GuardStatus::NotNeeded | GuardStatus::Down { .. } | GuardStatus::Up { .. } => done.into(),
         }
     }
+}
+
+fn parse_door(text: &str) -> Result<ServiceName, String> {
+    text.parse().map_err(|error| format!("{text}: {error}"))
+}
+
+fn parse_address(text: &str) -> Result<Address, String> {
+    text.parse().map(Address::new).map_err(|_| format!("{text} is no address"))
+}
+
+/// Which openings a request means.
+fn which(door: Option<&str>, address: Option<&str>, client: Option<&str>) -> Result<Which, String> {
+    Ok(Which {
+        door: door.map(parse_door).transpose()?,
+        address: address.map(parse_address).transpose()?,
+        client: client.map(Into::into),
+    })
 }

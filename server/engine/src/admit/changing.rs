@@ -110,6 +110,8 @@ fn left_of(rules: &Rules, opening: &Opening, now: Now) -> Left {
         Origin::Client(key, _) => key,
         Origin::Classic if door.classic.is_some() => return Left::AtMost(Lease::Forever),
         Origin::Classic => return Left::Nothing,
+        // What the administrator opened by hand is bound by no policy but that the door is what it was.
+        Origin::Local => return Left::AtMost(Lease::Forever),
     };
     let client = rules.client(key.as_bytes()).filter(|client| client.is_valid_at(now.unix));
     match client {

@@ -14,9 +14,11 @@ use knock_spa_proto::time::{Now, UnixTime};
 
 use super::effect::{Cause, Effect, Event, Flows};
 use super::holds::HoldKey;
+use super::local::Which;
 use super::opening::{Means, Opening, OpeningId, Origin};
 use super::openings::Need;
 use super::record::{Change, Record};
+use super::runs::Stage;
 use super::{Admit, Awaited, Claim, Closing};
 use crate::client::Client;
 
@@ -51,20 +53,15 @@ impl Admit {
         Ok(())
     }
 
-    /// Ends what the administrator names: a door for one address, or for all, with or without the flows; says how many
-    /// openings that were.
-    pub fn handle_close(
-        &mut self,
-        door: ServiceName,
-        address: Option<Address>,
-        flows: Flows,
-        now: Now,
-    ) -> usize {
-        let fits = |opening: &Opening| {
-            opening.door == door && address.is_none_or(|address| address == opening.address)
-        };
-        let ids = self.openings.matching(fits);
-        let count = ids.len();
+    /// Ends what the administrator names, with or without the flows; says how many openings that were.
+    pub fn handle_close(&mut self, which: &Which, flows: Flows, now: Now) -> usize {
+        let ids = self.openings.matching(|opening| which.is(opening));
+        let mut count = ids.len();
+        if which.is_everything() {
+            let open = self.runs.iter().filter(|(_, stage)| *stage != Stage::Closing);
+            count = count.saturating_add(open.count());
+            self.stop_runs();
+        }
         self.end(None, ids, Cause::ByAdministrator, flows, now);
         count
     }

@@ -12,6 +12,7 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::BootTime;
 
+use super::closes::{CloseState, CloseStatus};
 use super::effect::{Ended, Event, Job, JobId, Manner, Next};
 use super::opening::{Command, Opening, OpeningId};
 use crate::command::Rendered;
@@ -45,6 +46,8 @@ struct Hold {
     opened: u32,
     /// A start that waits for the end of the stop.
     restart: Option<Rendered>,
+    /// How its stop command ended last, where it failed.
+    failed: Option<Ended>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +91,16 @@ pub(super) struct Holds {
 impl Hold {
     const fn new(timeout: Duration, phase: Phase) -> Self {
         let needed_by = BTreeSet::new();
-        Self { needed_by, outlived_by: Vec::new(), stop: None, timeout, phase, opened: 0, restart: None }
+        Self {
+            needed_by,
+            outlived_by: Vec::new(),
+            stop: None,
+            timeout,
+            phase,
+            opened: 0,
+            restart: None,
+            failed: None,
+        }
     }
 }
 
@@ -156,6 +168,7 @@ impl Holds {
         let Some(hold) = self.holds.get_mut(&key) else { return [None, None, None] };
         let failed = ended != Ended::Status(0);
         let say = |next| failed.then_some(Step::Say(Event::CommandFailed { door: key.door, ended, next }));
+        hold.failed = (failed && matches!(hold.phase, Phase::Stopping(_))).then_some(ended);
         match hold.phase {
             Phase::Starting => {
                 hold.opened = hold.opened.saturating_add(u32::from(!failed));
@@ -214,6 +227,20 @@ impl Holds {
     pub(super) fn failing(&self) -> (usize, usize) {
         let stuck = self.holds.values().filter(|hold| hold.phase == Phase::Stuck).count();
         (self.retries.len(), stuck)
+    }
+
+    /// The stop commands that run, or must run again.
+    pub(super) fn closes(&self) -> impl Iterator<Item = CloseStatus> {
+        self.holds.iter().filter_map(|(key, hold)| {
+            let state = match hold.phase {
+                Phase::Stopping(_) => CloseState::Running,
+                Phase::Retry(_, at) => CloseState::RetryAt(at),
+                Phase::Stuck => CloseState::NeedsAttention,
+                Phase::New | Phase::Starting | Phase::Open | Phase::Unsure => return None,
+            };
+            let (door, address, port) = (key.door.as_str().into(), key.address, key.port);
+            Some(CloseStatus { door, address, port, state, failed: hold.failed })
+        })
     }
 
     fn start(&mut self, key: HoldKey, start: Rendered) -> Option<Step> {

@@ -26,6 +26,8 @@ pub enum Origin {
     Client(ClientKey, ClientName),
     /// Whoever sent the door's classic knock.
     Classic,
+    /// The administrator, on the machine itself.
+    Local,
 }
 
 impl Origin {
@@ -34,16 +36,36 @@ impl Origin {
     pub fn client(&self) -> Option<String> {
         match self {
             Self::Client(_, name) => Some(name.as_str().into()),
-            Self::Classic => None,
+            Self::Classic | Self::Local => None,
         }
     }
 
-    /// The client's name; empty for a classic knock.
+    /// The client's name; empty where it is none.
     #[must_use]
     pub fn client_name(&self) -> &str {
         match self {
             Self::Client(_, name) => name.as_str(),
-            Self::Classic => "",
+            Self::Classic | Self::Local => "",
+        }
+    }
+
+    /// What a person calls the asker.
+    #[must_use]
+    pub fn asker(&self) -> &str {
+        match self {
+            Self::Client(_, name) => name.as_str(),
+            Self::Classic => "classic knock",
+            Self::Local => "administrator",
+        }
+    }
+
+    /// What it is called where programs read it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Client(..) => "spa",
+            Self::Classic => "classic",
+            Self::Local => "local",
         }
     }
 }
@@ -220,9 +242,6 @@ impl Opening {
     /// What a person calls the asker.
     #[must_use]
     pub fn asker(&self) -> String {
-        match &self.origin {
-            Origin::Client(_, name) => name.as_str().into(),
-            Origin::Classic => "classic knock".into(),
-        }
+        self.origin.asker().into()
     }
 }

@@ -44,6 +44,7 @@ impl Openings {
         let (own, limit) = match first.origin {
             Origin::Client(..) => (own, MAX_OF_CLIENT),
             Origin::Classic => (own.saturating_add(closing), MAX_CLASSIC),
+            Origin::Local => (own, MAX_ELEMENTS),
         };
         let more = new.map(size).fold(0, usize::saturating_add);
         let all = self.taken.saturating_add(closing);
@@ -67,6 +68,14 @@ impl Openings {
     pub(super) fn same_as(&self, other: &Opening) -> Option<&Opening> {
         let ids = self.by_target.get(&(other.door, other.address))?;
         ids.iter().filter_map(|id| self.get(*id)).find(|opening| opening.is_same_as(other))
+    }
+
+    /// Until when a door is open for an address on the administrator's account, by what is in force.
+    pub(super) fn of_local(&self, door: ServiceName, address: Address) -> Option<Need> {
+        let ids = self.by_target.get(&(door, address))?;
+        let of_local = |id: &&OpeningId| self.get(**id).is_some_and(|one| one.origin == Origin::Local);
+        let terms = ids.iter().filter(of_local).filter_map(|id| self.in_force.get(id));
+        terms.map(|term| Need::of(*term)).max()
     }
 
     /// Takes in an opening that is to be recorded, in place of one of the same name.

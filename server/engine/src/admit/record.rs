@@ -224,14 +224,7 @@ fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
     fields.put(&opening.door.to_bytes());
     fields.put_many(&opening.ports, put_port);
     fields.put(&opening.address.to_bytes());
-    let client = match &opening.origin {
-        Origin::Client(key, name) => Some((key, name)),
-        Origin::Classic => None,
-    };
-    put_option(fields, client.as_ref(), |fields, (key, name)| {
-        fields.put(key.as_bytes());
-        put_text(fields, name.as_str());
-    });
+    put_origin(fields, &opening.origin);
     fields.put_u64(opening.since.as_nanos());
     let lease = match opening.term.lease {
         Lease::For(span) => Some(span),
@@ -248,10 +241,7 @@ fn read_opening(fields: &mut Reader<'_>) -> Option<Opening> {
         door: ServiceName::from_bytes(fields.array()?).ok()?,
         ports: fields.many(read_port)?,
         address: Address::from_bytes(fields.array()?),
-        origin: match read_option(fields, read_client)? {
-            Some((key, name)) => Origin::Client(key, name),
-            None => Origin::Classic,
-        },
+        origin: read_origin(fields)?,
         since: UnixTime::from_nanos(fields.u64()?),
         term: Term {
             lease: match read_option(fields, |fields| fields.u64())? {
@@ -264,9 +254,29 @@ fn read_opening(fields: &mut Reader<'_>) -> Option<Opening> {
     })
 }
 
-fn read_client(fields: &mut Reader<'_>) -> Option<(ClientKey, crate::client::ClientName)> {
-    let key = ClientKey::from_bytes(fields.array()?).ok()?;
-    Some((key, read_text(fields)?.parse().ok()?))
+/// 0 and 1 are what a journal had for a classic knock and for a client before there was anything else.
+fn put_origin(fields: &mut Vec<u8>, origin: &Origin) {
+    match origin {
+        Origin::Classic => fields.put_u8(0),
+        Origin::Client(key, name) => {
+            fields.put_u8(1);
+            fields.put(key.as_bytes());
+            put_text(fields, name.as_str());
+        }
+        Origin::Local => fields.put_u8(2),
+    }
+}
+
+fn read_origin(fields: &mut Reader<'_>) -> Option<Origin> {
+    match fields.u8()? {
+        0 => Some(Origin::Classic),
+        1 => {
+            let key = ClientKey::from_bytes(fields.array()?).ok()?;
+            Some(Origin::Client(key, read_text(fields)?.parse().ok()?))
+        }
+        2 => Some(Origin::Local),
+        _ => None,
+    }
 }
 
 fn read_deadline(fields: &mut Reader<'_>) -> Option<Deadline> {
@@ -354,9 +364,10 @@ mod tests {
             means: Means::Commands { commands: [command].into(), timeout: Duration::from_secs(30) },
             ..by_client.clone()
         };
+        let local = Opening { id: OpeningId(3), origin: Origin::Local, ..classic.clone() };
         Record::Change(Change {
             mark: Some((client, UnixTime::from_nanos(7))),
-            opened: [by_client, classic].into(),
+            opened: [by_client, classic, local].into(),
             closed: [OpeningId(9)].into(),
         })
     }

@@ -15,6 +15,7 @@ use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
 pub use self::room::MAX_RUNS;
 use self::room::{NoRoom, Room};
+use super::closes::{CloseState, CloseStatus};
 use super::effect::{Ended, Job, JobId, Manner};
 use super::opening::Deadline;
 use crate::command::Rendered;
@@ -75,6 +76,8 @@ struct Entry {
     phase: Phase,
     /// The keeper stops: it is closed as soon as its start has ended.
     hurries: bool,
+    /// How its stop command ended last, where it did not run to its end.
+    failed: Option<Ended>,
 }
 
 /// What a job of ours is.
@@ -203,7 +206,7 @@ impl Runs {
             self.by_target.insert(target(&run), run.id);
         }
         self.next_run = self.next_run.max(run.id.0.saturating_add(1));
-        self.entries.insert(run.id, Entry { run, phase, hurries: false });
+        self.entries.insert(run.id, Entry { run, phase, hurries: false, failed: None });
     }
 
     /// Takes in a run of the journal, which is to be closed then.
@@ -283,6 +286,7 @@ impl Runs {
             return [Some(Step::NoteClosed(id)), None];
         }
         let Some(entry) = self.entries.get_mut(&id) else { return [None, None] };
+        entry.failed = Some(ended);
         let door = entry.run.door.clone();
         if tries >= MAX_STOPS {
             entry.phase = Phase::Stuck;
@@ -360,6 +364,24 @@ impl Runs {
                 Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => Stage::Closing,
             };
             (&entry.run, stage)
+        })
+    }
+
+    /// The stop commands that run, or must run again.
+    pub(super) fn closes(&self) -> impl Iterator<Item = CloseStatus> {
+        self.entries.values().filter_map(|entry| {
+            let state = match entry.phase {
+                Phase::Closing | Phase::Stopping(_) => CloseState::Running,
+                Phase::Retry(_, at) => CloseState::RetryAt(at),
+                Phase::Stuck => CloseState::NeedsAttention,
+                Phase::Recorded(_)
+                | Phase::Starting
+                | Phase::Open(_)
+                | Phase::Unsure(_)
+                | Phase::Renewing(_) => return None,
+            };
+            let (door, address) = (entry.run.door.clone(), entry.run.address);
+            Some(CloseStatus { door, address, port: None, state, failed: entry.failed })
         })
     }
 

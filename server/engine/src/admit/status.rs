@@ -28,8 +28,10 @@ pub struct OpeningStatus {
     pub ports: Vec<ServicePort>,
     /// For whom.
     pub address: Address,
-    /// Who asked: a client's name, or "classic knock".
+    /// Who asked: a client's name, "classic knock" or "administrator".
     pub by: String,
+    /// In which way.
+    pub origin: &'static str,
     /// Since when.
     pub since: UnixTime,
     /// How long still; `None` is until somebody closes it.
@@ -56,6 +58,7 @@ impl Admit {
             ports: opening.ports.clone(),
             address: opening.address,
             by: opening.asker(),
+            origin: opening.origin.name(),
             since: opening.since,
             left: Need::of(opening.term).left(now).unwrap_or(Some(Duration::ZERO)),
         })

@@ -14,6 +14,7 @@ mod enrolling;
 mod explaining;
 mod journal;
 mod lies;
+mod local;
 mod opening;
 mod policy;
 mod random;
@@ -34,6 +35,7 @@ use self::world::World;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::spa::request::Close;
 
+use super::local::Which;
 use super::*;
 use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
@@ -57,6 +59,11 @@ fn address(text: &str) -> Address {
 
 fn name(text: &str) -> ServiceName {
     text.parse().unwrap()
+}
+
+/// The openings of a door: for one address, or all of them.
+fn of(door: &str, at: Option<&str>) -> Which {
+    Which { door: Some(name(door)), address: at.map(address), client: None }
 }
 
 fn element(address_text: &str, port: &str) -> Element {

@@ -84,7 +84,7 @@ fn the_administrator_closes_for_one_or_for_all() {
 fn what_ends_together_is_closed_in_one_go() {
     let mut world = busy();
     world.ask(&alice(), &open("tcp/443").ttl(100), ALICE4);
-    assert_eq!(world.admit.handle_close(name("web"), None, Flows::LiveOn, world.now), 3);
+    assert_eq!(world.admit.handle_close(&of("web", None), Flows::LiveOn, world.now), 3);
     let moves = |effect| match effect {
         Effect::Open(elements) => Some((elements.len(), 0)),
         Effect::Close(elements) => Some((0, elements.len())),

@@ -170,7 +170,7 @@ impl World {
         if self.is_dead() {
             return 0;
         }
-        let count = self.admit.handle_close(name(door), at.map(address), self.flows, self.now);
+        let count = self.admit.handle_close(&of(door, at), self.flows, self.now);
         self.settle();
         count
     }
