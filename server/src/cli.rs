@@ -57,7 +57,9 @@ enum Command {
     Listener,
     /// Show what is open, for whom, until when, and how everything is.
     Status(status::Arguments),
-    /// End the openings of a door.
+    /// Open a door for an address, whoever may.
+    Open(daemon::OpenArguments),
+    /// End openings: of a door, of a client, or all of them.
     Close(daemon::CloseArguments),
     /// Have the daemon read the configuration and the clients again.
     Reload,
@@ -100,6 +102,7 @@ fn run_command(command: Command, config: &Path) -> Result<(), Failure> {
         Command::Run(arguments) => daemon::run(config, &arguments),
         Command::Listener => daemon::listen(),
         Command::Status(arguments) => status::run(config, &arguments),
+        Command::Open(arguments) => daemon::open(config, &arguments),
         Command::Close(arguments) => daemon::close(config, &arguments),
         Command::Reload => daemon::reload(config),
         Command::Guard(command) => guard::run(config, &command),

@@ -25,6 +25,7 @@ use crate::config::settings::{Paths, Settings};
 use crate::config::table::{Reader, Table};
 use crate::files::{self, FileError};
 
+pub(crate) use crate::config::native::LeaseText;
 pub use crate::config::as_knockd::{
     AsKnockd, KnockdError, interfaces, read as read_knockd, read_with as read_knockd_with,
 };

@@ -25,6 +25,15 @@ pub enum Lease {
 }
 
 impl Lease {
+    /// How long it lasts by itself; `None` is until somebody ends it.
+    #[must_use]
+    pub const fn span(self) -> Option<Duration> {
+        match self {
+            Self::For(span) => Some(span),
+            Self::Forever => None,
+        }
+    }
+
     /// The shorter of two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {

@@ -4,12 +4,14 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use clap::Args;
+use knock_spa_engine::rules::Lease;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{load_config, terminal};
+use crate::config::LeaseText;
 use crate::config::dialect::Dialect;
 use crate::config::settings::Paths;
 use crate::control::{self, AskError};
@@ -29,11 +31,32 @@ pub(super) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CloseArguments {
+pub(super) struct OpenArguments {
     /// The door.
     door: ServiceName,
+    /// The address that it opens for.
+    address: Address,
+    /// For how long, such as 90s, 10m or forever; for as long as the door opens by itself where absent.
+    #[arg(long = "for", value_name = "SPAN")]
+    lease: Option<LeaseText>,
+    /// Longer than the door's `max-open`, if need be.
+    #[arg(long)]
+    beyond_max_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CloseArguments {
+    /// The door.
+    #[arg(required_unless_present_any = ["client", "all"])]
+    door: Option<ServiceName>,
     /// The address that it is to be closed for; all of them where absent.
     address: Option<Address>,
+    /// What this client has open.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// Everything that is open.
+    #[arg(long, conflicts_with_all = ["door", "address", "client"])]
+    all: bool,
     /// End the connections too that came in through what is closed.
     #[arg(long)]
     cut: bool,
@@ -97,12 +120,27 @@ pub(super) fn reload(config: &Path) -> Result<(), Failure> {
     terminal::say(done(ask(config, &paths, Command::Reload)?)?)
 }
 
+/// `knock-spad open`.
+pub(super) fn open(config: &Path, arguments: &OpenArguments) -> Result<(), Failure> {
+    let paths = load_config(config)?.settings.paths;
+    let lease = arguments.lease.as_ref().map(|LeaseText(lease)| *lease);
+    let command = Command::Open {
+        door: arguments.door.to_string(),
+        address: arguments.address.to_string(),
+        seconds: lease.and_then(Lease::span).map(|span| span.as_secs()),
+        forever: lease == Some(Lease::Forever),
+        beyond: arguments.beyond_max_open,
+    };
+    terminal::say(done(ask(config, &paths, command)?)?)
+}
+
 /// `knock-spad close`.
 pub(super) fn close(config: &Path, arguments: &CloseArguments) -> Result<(), Failure> {
     let paths = load_config(config)?.settings.paths;
     let command = Command::Close {
-        door: arguments.door.to_string(),
+        door: arguments.door.map(|door| door.to_string()),
         address: arguments.address.map(|address| address.to_string()),
+        client: arguments.client.clone(),
         cut: arguments.cut,
     };
     terminal::say(done(ask(config, &paths, command)?)?)

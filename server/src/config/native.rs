@@ -175,7 +175,8 @@ fn ports(table: &mut Table<'_>, reader: &mut Reader) -> Given<Vec<At<ServicePort
 }
 
 /// A lease of a text.
-struct LeaseText(Lease);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseText(pub(crate) Lease);
 
 impl FromStr for LeaseText {
     type Err = NotASpan;
