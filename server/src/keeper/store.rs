@@ -135,6 +135,22 @@ impl Store {
         }
     }
 
+    /// Notes at the end that everything is on record, where that is so: the next daemon need not refuse what was made
+    /// before it starts. A disk that was mended meanwhile gets a new file.
+    pub(super) fn end(&mut self, admit: &Admit) {
+        if self.journal.is_none() {
+            self.backoff = Backoff::default();
+            if self.renew(admit).is_err() {
+                return;
+            }
+        }
+        let Some(journal) = &mut self.journal else { return };
+        journal.append(&Record::Stopped);
+        if let Err(error) = journal.sync() {
+            tracing::error!(event = "journal-failed", %error);
+        }
+    }
+
     /// Begins a new file, which holds everything that the old one did; after a failure not before a while, so that
     /// what comes in cannot make a failing disk busy, or fill the log.
     fn renew(&mut self, admit: &Admit) -> Result<(), Unwritten> {

@@ -11,7 +11,7 @@ use alloc::string::ToString;
 
 use super::asking::state;
 use super::*;
-use crate::admit::effect::Enrolment;
+use crate::admit::effect::{Enrolment, Job};
 use crate::admit::record::BootId;
 use files::Files;
 use machine::{Disk, Kernel, Shell};
@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) kernel: Kernel,
     pub(super) shell: Shell,
     pub(super) files: Files,
+    /// Commands that start once everything is written.
+    to_run: Vec<Job>,
     pub(super) said: Vec<Event>,
     /// The doors whose sequences were struck out, in order.
     pub(super) struck_out: Vec<Knockable>,
@@ -59,6 +61,7 @@ impl World {
             kernel: Kernel::default(),
             shell: Shell::default(),
             files: Files::of(&rules),
+            to_run: Vec::new(),
             said: Vec::new(),
             struck_out: Vec::new(),
             state_lost: restored.state_lost,
@@ -72,6 +75,7 @@ impl World {
             delivered: Vec::new(),
         };
         world.restart_in(boot);
+        world.last_stamp = UnixTime::EPOCH;
         world
     }
 
@@ -240,12 +244,12 @@ impl World {
                 }
                 self.carry_out(effect, &mut tickets);
             }
-            let idle = tickets.is_empty() && (self.shell.slow || self.shell.running.is_empty());
+            let notes_alone = tickets.is_empty();
+            self.write(tickets);
+            self.start_all();
+            let idle = notes_alone && (self.shell.slow || self.shell.running.is_empty());
             if idle || self.is_dead() {
                 return;
-            }
-            if !tickets.is_empty() {
-                self.write(tickets);
             }
             if !self.shell.slow {
                 self.end_all();
@@ -256,10 +260,10 @@ impl World {
     fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
         match effect {
             Effect::Record(ticket, record) => {
-                self.disk.unsynced.push(record);
+                self.disk.appended.push(record);
                 tickets.push(ticket);
             }
-            Effect::Note(record) => self.disk.unsynced.push(record),
+            Effect::Note(record) => self.disk.appended.push(record),
             Effect::Open(elements) => {
                 for (element, left) in elements {
                     self.check_on_record(element, left);
@@ -273,7 +277,7 @@ impl World {
                     self.cut.push((element, self.shell.open.keys().cloned().collect()));
                 }
             }
-            Effect::Run(job) => self.shell.start(job),
+            Effect::Run(job) => self.to_run.push(job),
             Effect::StrikeOut(ticket, knocked) => {
                 let struck = if self.disk.broken { Err(Unwritten) } else { Ok(()) };
                 self.struck_out.extend(struck.map(|()| knocked).ok());
@@ -298,9 +302,21 @@ impl World {
         }
     }
 
+    /// Commands start when what was noted before them is written.
+    fn start_all(&mut self) {
+        for job in core::mem::take(&mut self.to_run) {
+            if self.step() {
+                self.shell.start(job);
+            }
+        }
+    }
+
     fn write(&mut self, tickets: Vec<Ticket>) {
-        if !self.step() {
+        if tickets.is_empty() && self.disk.appended.is_empty() || !self.step() {
             return;
+        }
+        if tickets.is_empty() {
+            return self.disk.flush();
         }
         let result = self.disk.sync(|| self.admit.snapshot(self.boot));
         if !self.step() {
@@ -337,21 +353,42 @@ impl World {
 
     // What survives.
 
-    /// The keeper is killed and starts again: what it ran is killed with it, and what was not durable is lost.
+    /// The keeper is killed and starts again: what it ran is killed with it, and what it had not written is lost.
     pub(super) fn crash(&mut self) {
-        self.disk.unsynced.clear();
+        self.disk.outlive_keeper();
         self.restart_in(self.boot);
     }
 
-    /// The same, but everything that was written reached the disk.
+    /// The same, but everything that was to be written was.
     pub(super) fn crash_written(&mut self) {
-        self.disk.keep_unsynced();
+        self.disk.keep_appended();
         self.restart_in(self.boot);
+    }
+
+    /// The keeper is told to stop and does, and starts again.
+    pub(super) fn stop_and_start(&mut self) {
+        self.stop();
+        self.restart_in(self.boot);
+    }
+
+    /// The keeper is told to stop, and does.
+    pub(super) fn stop(&mut self) {
+        self.admit.handle_stop(self.now);
+        self.settle();
+        if !self.is_dead() && !self.disk.is_lost && !self.disk.broken {
+            self.disk.appended.push(Record::Stopped);
+        }
+        self.disk.keep_appended();
     }
 
     /// The machine stops and boots again, `down` later: its sets and what commands had done are gone.
     pub(super) fn reboot(&mut self, down: Duration) {
-        self.disk.unsynced.clear();
+        self.lose_power(down, 0);
+    }
+
+    /// The same, and of what was not synced so many records reached the disk.
+    pub(super) fn lose_power(&mut self, down: Duration, kept: usize) {
+        self.disk.lose_power(kept);
         self.kernel = Kernel::default();
         self.shell.open.clear();
         self.now =
@@ -371,6 +408,9 @@ impl World {
         self.fuse = None;
         self.boot = boot;
         self.shell.running.clear();
+        self.to_run.clear();
+        // A start takes longer than clocks differ.
+        self.last_stamp = self.last_stamp.max(self.now.unix.saturating_add(LEEWAY));
         let mut history = History::default();
         self.disk.durable.iter().cloned().for_each(|record| history.push(record));
         if self.disk.is_lost {

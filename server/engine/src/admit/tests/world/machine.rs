@@ -9,8 +9,10 @@ use crate::admit::effect::Job;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) durable: Vec<Record>,
-    /// Appended, and lost if the machine stops.
+    /// With the system, and lost with the power.
     pub(crate) unsynced: Vec<Record>,
+    /// With the keeper, and lost with it.
+    pub(crate) appended: Vec<Record>,
     pub(crate) broken: bool,
     /// After a failure the file is begun anew; until then it says that records are missing.
     pub(crate) is_lost: bool,
@@ -43,7 +45,7 @@ pub(crate) struct Shell {
 impl Disk {
     /// Makes everything durable; after a failure by a new file of the present state.
     pub(crate) fn sync(&mut self, state: impl FnOnce() -> Vec<Record>) -> Result<(), Unwritten> {
-        let records = self.take_unsynced();
+        let records = self.take_appended();
         if self.broken {
             self.is_lost = true;
             return Err(Unwritten);
@@ -52,20 +54,42 @@ impl Disk {
             self.is_lost = false;
             self.durable = state();
         } else {
+            self.durable.append(&mut self.unsynced);
             self.durable.extend(records);
         }
+        self.unsynced.clear();
         Ok(())
     }
-}
 
-impl Disk {
-    pub(crate) fn keep_unsynced(&mut self) {
-        let records = self.take_unsynced();
-        self.durable.extend(records);
+    /// Hands everything to the system, which keeps it through the keeper's end. Nobody begins a new file for that.
+    pub(crate) fn flush(&mut self) {
+        let records = self.take_appended();
+        self.is_lost |= self.broken && !records.is_empty();
+        if !self.is_lost {
+            self.unsynced.extend(records);
+        }
     }
 
-    fn take_unsynced(&mut self) -> Vec<Record> {
-        let records = core::mem::take(&mut self.unsynced);
+    /// The machine goes on without the keeper.
+    pub(crate) fn outlive_keeper(&mut self) {
+        self.appended.clear();
+        self.durable.append(&mut self.unsynced);
+    }
+
+    /// The power goes: of what was not synced, so many records are there.
+    pub(crate) fn lose_power(&mut self, kept: usize) {
+        self.appended.clear();
+        self.durable.extend(self.unsynced.drain(..).take(kept));
+    }
+
+    /// What was only appended reaches the disk as well, though nobody was told so.
+    pub(crate) fn keep_appended(&mut self) {
+        self.flush();
+        self.durable.append(&mut self.unsynced);
+    }
+
+    fn take_appended(&mut self) -> Vec<Record> {
+        let records = core::mem::take(&mut self.appended);
         for record in &records {
             if let Record::Change(Change { mark: Some(mark), .. }) = record {
                 *self.used.entry(*mark).or_default() += 1;
