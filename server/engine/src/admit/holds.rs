@@ -26,7 +26,7 @@ struct Hold {
     stop: Option<Rendered>,
     timeout: Duration,
     phase: Phase,
-    /// Starts that have succeeded, less stops that have: so many stops are still due.
+    /// Starts that have succeeded, or may have, less stops that have: so many stops are still due.
     opened: u32,
     /// What the journal knows of it.
     noted: Held,
@@ -181,7 +181,9 @@ impl Holds {
     fn handle_started(&mut self, key: HoldKey, ended: Ended) -> Vec<Step> {
         let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
         let is_open = ended == Ended::Status(0);
-        hold.opened = hold.opened.saturating_add(u32::from(is_open));
+        // One that was killed may have done all of it.
+        let may_be_open = matches!(ended, Ended::Killed | Ended::TimedOut) || is_open;
+        hold.opened = hold.opened.saturating_add(u32::from(may_be_open));
         hold.phase = if is_open { Phase::Open } else { Phase::Unsure };
         let mut steps = failure(key, ended, Next::StopLater);
         if hold.needed_by.is_empty() {
@@ -228,6 +230,19 @@ impl Holds {
     pub(super) fn failing(&self) -> (usize, usize) {
         let stuck = self.holds.values().filter(|hold| hold.phase == Phase::Stuck).count();
         (self.retries.len(), stuck)
+    }
+
+    /// How many holds and jobs there are.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.holds.len(), self.jobs.len())
+    }
+
+    /// How many holds somebody needs, or waits for the end of.
+    #[cfg(test)]
+    pub(super) fn wanted(&self) -> usize {
+        let wanted = |hold: &&Hold| !hold.needed_by.is_empty() || !hold.outlived_by.is_empty();
+        self.holds.values().filter(wanted).count()
     }
 
     /// What the next keeper must know of the holds, beyond the openings that need them.

@@ -41,6 +41,8 @@ pub(super) struct World {
     last_stamp: UnixTime,
     /// Every packet that came, in order.
     pub(super) delivered: Vec<Claim>,
+    /// Whether a keeper ended that had done what is not on record.
+    pub(super) marks_were_lost: bool,
 }
 
 impl World {
@@ -73,6 +75,7 @@ impl World {
             steps: 0,
             last_stamp: UnixTime::EPOCH,
             delivered: Vec::new(),
+            marks_were_lost: false,
         };
         world.restart_in(boot);
         world.last_stamp = UnixTime::EPOCH;
@@ -110,6 +113,18 @@ impl World {
     /// A statement of `client`, signed now.
     pub(super) fn claim(&mut self, client: &ClientSecret, asked: &Asked, from: &str) -> Claim {
         self.request(client, &asked.request(), from)
+    }
+
+    /// The same by a clock that is ahead of the server's.
+    pub(super) fn claim_ahead(
+        &mut self,
+        ahead: Duration,
+        client: &ClientSecret,
+        asked: &Asked,
+        from: &str,
+    ) -> Claim {
+        let Claim { statement, .. } = self.claim(client, asked, from);
+        self.claim_at(statement.stamp().saturating_add(ahead), client, asked, from)
     }
 
     /// The same for any request.
@@ -219,7 +234,7 @@ impl World {
         let end = self.now.saturating_add(span);
         while let Some(due) = self.admit.poll_timeout().filter(|due| *due <= end.boot && !self.is_dead()) {
             self.now = self.now.saturating_add(due.saturating_since(self.now.boot));
-            self.admit.handle_timeout(self.now);
+            self.handle_timeout();
             self.settle();
         }
         self.now = end;
@@ -323,8 +338,33 @@ impl World {
             return;
         }
         for ticket in tickets {
+            let asked = match self.admit.awaited.get(&ticket) {
+                Some(Awaited::Opening(begun)) if result.is_err() => begun.clone(),
+                _ => Vec::new(),
+            };
             self.admit.handle_outcome(Outcome::Recorded(ticket, result), self.now);
+            self.count_acts_from_memory(asked);
         }
+    }
+
+    /// Counts what has moved of that without a record.
+    fn count_acts_from_memory(&mut self, asked: Vec<Begun>) {
+        let waits = |begun: &Begun| self.admit.early.iter().any(|(_, other)| other == begun);
+        let asked = asked.into_iter().filter(|begun| !waits(begun));
+        let packet = |begun: Begun| {
+            let opening =
+                self.admit.openings.get(begun.id).filter(|opening| opening.means == Means::Guard)?;
+            let Origin::Client(key, _) = opening.origin else { return None };
+            Some((key, begun.made?))
+        };
+        let acted: BTreeSet<_> = asked.filter_map(packet).collect();
+        acted.into_iter().for_each(|mark| *self.disk.used.entry(mark).or_default() += 1);
+    }
+
+    fn handle_timeout(&mut self) {
+        let early: Vec<_> = self.admit.early.iter().map(|(_, begun)| *begun).collect();
+        self.admit.handle_timeout(self.now);
+        self.count_acts_from_memory(early);
     }
 
     /// Every command that runs ends.
@@ -356,24 +396,29 @@ impl World {
     /// The keeper is killed and starts again: what it ran is killed with it, and what it had not written is lost.
     pub(super) fn crash(&mut self) {
         self.disk.outlive_keeper();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
         self.restart_in(self.boot);
     }
 
     /// The same, but everything that was to be written was.
     pub(super) fn crash_written(&mut self) {
         self.disk.keep_appended();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
         self.restart_in(self.boot);
     }
 
     /// The keeper is told to stop and does, and starts again.
     pub(super) fn stop_and_start(&mut self) {
         self.stop();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
         self.restart_in(self.boot);
     }
 
     /// The keeper is told to stop, and does.
     pub(super) fn stop(&mut self) {
         self.admit.handle_stop(self.now);
+        self.settle();
+        self.end_all();
         self.settle();
         if !self.is_dead() && !self.disk.is_lost && !self.disk.broken {
             self.disk.appended.push(Record::Stopped);
@@ -389,8 +434,9 @@ impl World {
     /// The same, and of what was not synced so many records reached the disk.
     pub(super) fn lose_power(&mut self, down: Duration, kept: usize) {
         self.disk.lose_power(kept);
-        self.kernel = Kernel::default();
         self.shell.open.clear();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
+        self.kernel = Kernel::default();
         self.now =
             Now { boot: BootTime::from_nanos(30_000_000_000), unix: self.now.unix.saturating_add(down) };
         let [generation, ..] = self.boot;
@@ -413,7 +459,7 @@ impl World {
         self.last_stamp = self.last_stamp.max(self.now.unix.saturating_add(LEEWAY));
         let mut history = History::default();
         self.disk.durable.iter().cloned().for_each(|record| history.push(record));
-        if self.disk.is_lost {
+        if self.disk.is_marked {
             history.forget_keys();
         }
         let own = [OWN4, OWN6].map(address).into();
@@ -421,8 +467,13 @@ impl World {
         let restored = Restored::new(history, rules, own, boot, self.now);
         self.admit = restored.admit;
         self.state_lost = restored.state_lost;
-        self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };
-        self.disk.durable = self.admit.snapshot(boot);
+        self.marks_were_lost |= self.disk.is_lost;
+        if self.disk.broken {
+            self.disk.lose();
+        } else {
+            self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };
+            self.disk.durable = self.admit.snapshot(boot);
+        }
         self.settle();
         self.kernel.elements.clear();
         for (element, left) in self.admit.elements(self.now.boot) {

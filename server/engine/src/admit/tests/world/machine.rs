@@ -14,8 +14,12 @@ pub(crate) struct Disk {
     /// With the keeper, and lost with it.
     pub(crate) appended: Vec<Record>,
     pub(crate) broken: bool,
+    /// As long as it is broken it takes no other name for the file either.
+    pub(crate) sealed: bool,
     /// After a failure the file is begun anew; until then it says that records are missing.
     pub(crate) is_lost: bool,
+    /// Whether the file's name says so too.
+    pub(crate) is_marked: bool,
     /// Times that each mark became durable, or was acted on without.
     pub(crate) used: BTreeMap<(ClientKey, UnixTime), usize>,
 }
@@ -38,6 +42,10 @@ pub(crate) struct Shell {
     pub(crate) open: BTreeMap<String, usize>,
     /// Commands that begin so fail; all succeed where empty.
     pub(crate) failing: &'static str,
+    /// How those end; with a status where absent.
+    pub(crate) failing_by: Option<Ended>,
+    /// Of what nobody can know whether it was opened or closed: a start may be repeated, or a stop have nothing to undo.
+    pub(crate) unsure: BTreeSet<String>,
     /// Commands end only when a story says so.
     pub(crate) slow: bool,
 }
@@ -47,11 +55,11 @@ impl Disk {
     pub(crate) fn sync(&mut self, state: impl FnOnce() -> Vec<Record>) -> Result<(), Unwritten> {
         let records = self.take_appended();
         if self.broken {
-            self.is_lost = true;
+            self.lose();
             return Err(Unwritten);
         }
         if self.is_lost {
-            self.is_lost = false;
+            (self.is_lost, self.is_marked) = (false, false);
             self.durable = state();
         } else {
             self.durable.append(&mut self.unsynced);
@@ -64,10 +72,18 @@ impl Disk {
     /// Hands everything to the system, which keeps it through the keeper's end. Nobody begins a new file for that.
     pub(crate) fn flush(&mut self) {
         let records = self.take_appended();
-        self.is_lost |= self.broken && !records.is_empty();
+        if self.broken && !records.is_empty() {
+            self.lose();
+        }
         if !self.is_lost {
             self.unsynced.extend(records);
         }
+    }
+
+    /// Nothing is written to the file any more, and its name says so, where it can.
+    pub(crate) const fn lose(&mut self) {
+        self.is_lost = true;
+        self.is_marked |= !self.sealed;
     }
 
     /// The machine goes on without the keeper.
@@ -90,9 +106,11 @@ impl Disk {
 
     fn take_appended(&mut self) -> Vec<Record> {
         let records = core::mem::take(&mut self.appended);
-        for record in &records {
-            if let Record::Change(Change { mark: Some(mark), .. }) = record {
-                *self.used.entry(*mark).or_default() += 1;
+        if !self.broken {
+            for record in &records {
+                if let Record::Change(Change { mark: Some(mark), .. }) = record {
+                    *self.used.entry(*mark).or_default() += 1;
+                }
             }
         }
         records
@@ -145,7 +163,12 @@ impl Shell {
         assert!(!busy || matches!(job.id, JobId::Run(_)), "{verb} {what} while another command for it runs");
         // Whatever a command does, it does at once or never, and it may be killed before it ends.
         match verb {
-            "start" => *self.open.entry(what.clone()).or_default() += 1,
+            "start" => {
+                let count = self.open.entry(what.clone()).or_default();
+                let is_known = matches!(job.id, JobId::Hold(_)) && !self.unsure.contains(&what);
+                assert!(!is_known || *count == 0, "{what} is started twice: {:?}", self.ran);
+                *count += 1;
+            }
             "stop" => {}
             _ => panic!("unknown command {verb}"),
         }
@@ -157,15 +180,38 @@ impl Shell {
         let job = self.running.remove(&job).unwrap();
         let (verb, what) = Self::read(&job);
         if !self.failing.is_empty() && format!("{verb} {what}").starts_with(self.failing) {
-            if verb == "start" {
+            self.unsure.insert(what.clone());
+            let ended = self.failing_by.unwrap_or(Ended::Status(1));
+            // What was killed may have done its work before, or not.
+            let is_done = match ended {
+                Ended::TimedOut => true,
+                Ended::Killed => verb == "start",
+                Ended::Status(_) | Ended::NotStarted => false,
+            };
+            if is_done == (verb == "stop") {
                 self.forget(&what);
             }
-            return Ended::Status(1);
+            return ended;
         }
         if verb == "stop" {
+            let is_known = matches!(job.id, JobId::Hold(_)) && !self.unsure.contains(&what);
+            assert!(!is_known || self.open.contains_key(&what), "{what} is stopped twice: {:?}", self.ran);
             self.forget(&what);
         }
         Ended::Status(0)
+    }
+
+    /// The keeper ends, and knows by these records what it had opened.
+    pub(crate) fn outlive_keeper(&mut self, openings: impl Iterator<Item = Opening>) {
+        let busy: Vec<_> = self.busy_with().collect();
+        let of_commands = openings.flat_map(|opening| match opening.means {
+            Means::Commands { commands, .. } => commands,
+            Means::Guard => Vec::new(),
+        });
+        let recorded = of_commands.map(|command| command.start.argv[1..].join(" "));
+        let recorded: Vec<_> = recorded.filter(|what| !self.open.contains_key(what)).collect();
+        self.unsure.extend(busy.into_iter().chain(recorded));
+        self.running.clear();
     }
 
     /// What commands run for.
