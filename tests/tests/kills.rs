@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_spa_proto::spa::request::{Addresses, Close, Request};
-use knock_spa_tests::lab::{World, until};
+use knock_spa_tests::lab::{PATIENCE, World, until};
 use knock_spa_tests::laptop::{Laptop, now, open};
 use knock_spa_tests::server::Server;
 use rustix::process::Signal;
@@ -50,12 +50,18 @@ fn address(number: u64) -> Ipv4Addr {
 }
 
 /// Clients ask for this and that until they are told to stop; how many packets that were.
-fn ask(world: &World, laptop: &Laptop<'_>, server: &knock_spa_keys::server::ServerKey, over: &AtomicBool) -> u64 {
+fn ask(
+    world: &World,
+    laptop: &Laptop<'_>,
+    server: &knock_spa_keys::server::ServerKey,
+    over: &AtomicBool,
+) -> u64 {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let to = SocketAddr::new(world.server.address_like(world.laptop.v4.into()), 62201);
     let mut sent = 0;
     while !over.load(Ordering::Relaxed) {
-        let services = ["ssh", "web", "db", "tcp/8443", "ssh,web,db"][usize::try_from(numbers.below(5)).unwrap()];
+        let services =
+            ["ssh", "web", "db", "tcp/8443", "ssh,web,db"][usize::try_from(numbers.below(5)).unwrap()];
         let at = Addresses::NONE.with_v4(address(numbers.below(ADDRESSES))).unwrap();
         let seconds = u32::try_from(1 + numbers.below(3)).unwrap();
         let request = match numbers.below(4) {
@@ -74,8 +80,10 @@ fn kill(server: &mut Server<'_>, numbers: &mut Numbers) {
     let notes = server.path("notes");
     match numbers.below(8) {
         0 => {
+            let listener = server.listener();
             server.kill_listener();
-            return server.await_ready();
+            let is_another = |found| found != listener;
+            return until(PATIENCE, "another listener", || server.find_listener().is_some_and(is_another));
         }
         1 => server.end(Signal::TERM),
         2 | 3 => server.kill_keeper(),
@@ -155,7 +163,8 @@ fn survives(kills: u32) {
     });
     until(Duration::from_secs(60), "everything to close", || {
         let status = server.status();
-        status.openings.is_empty() && status.failing_closes.retried + status.failing_closes.need_attention == 0
+        status.openings.is_empty()
+            && status.failing_closes.retried + status.failing_closes.need_attention == 0
     });
     let quiet = Instant::now();
     until(Duration::from_secs(60), "the last commands to end", || {

@@ -42,7 +42,7 @@ enum Event {
 }
 
 const SERVICES: [&str; 6] = ["ssh", "vpn", "db", "tcp/5432", "ssh,vpn,web", "db,tcp/443"];
-const FAILING: [&str; 5] = ["", "", "stop", "start", "stop db 198.51.100.7 tcp/5433"];
+const FAILING: [&str; 6] = ["", "", "stop", "start", "stop", "stop db 198.51.100.7 tcp/5433"];
 const ENDS: [Ended; 4] = [Ended::Status(1), Ended::Killed, Ended::TimedOut, Ended::NotStarted];
 /// Seconds that the wall clock may step by: within the window, beyond it, and a day.
 const STEPS: [i64; 8] = [-86_400, -130, -40, -1, 1, 40, 130, 86_400];

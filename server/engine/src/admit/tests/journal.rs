@@ -150,3 +150,88 @@ fn what_was_done_without_a_journal_is_in_the_next() {
     world.deliver(&claim);
     assert_eq!(world.refused(), [(Refusal::Replayed, 1)]);
 }
+
+/// Where nobody will know that it was taken, a packet acts no earlier than by its own time: so whoever comes next need
+/// refuse no more than what was made before it came.
+#[test]
+fn from_memory_no_packet_opens_before_its_time() {
+    let mut world = World::new(everything());
+    (world.disk.broken, world.disk.sealed) = (true, true);
+    let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh").ttl(100), ALICE4);
+    world.deliver(&ahead);
+    assert!(world.guard().is_empty());
+    world.pass(secs(29));
+    assert!(world.guard().is_empty());
+    world.pass(secs(1));
+    assert_eq!(
+        world.left(element(ALICE4, "tcp/22")),
+        Some(secs(70)),
+        "its time runs from when it was granted"
+    );
+    // The disk is mended, and the keeper killed, before anything is recorded.
+    (world.disk.broken, world.disk.sealed) = (false, false);
+    world.crash();
+    assert!(!world.state_lost, "nothing shows that records are missing");
+    world.deliver(&ahead);
+    assert_eq!((world.guard(), world.refused()), (Vec::new(), [(Refusal::Replayed, 1)].into()));
+    world.ask(&alice(), &open("ssh"), ALICE4);
+    assert_eq!(world.admit.accepted(), 1, "what is made now is taken at once");
+}
+
+#[test]
+fn who_waits_for_its_time_is_shortened_and_closed_like_everybody() {
+    let wait = || {
+        let mut world = World::new(everything());
+        world.disk.broken = true;
+        let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh").ttl(100), ALICE4);
+        world.deliver(&ahead);
+        world
+    };
+    let mut world = wait();
+    let alice_for = |limit| Client { max_open: Some(secs(limit)), ..client("alice", &alice(), &["ssh"]) };
+    world.reload(rules(doors(), [alice_for(40)].into()));
+    world.pass(secs(30));
+    assert_eq!(world.left(element(ALICE4, "tcp/22")), Some(secs(10)));
+    let mut world = wait();
+    assert_eq!(world.close("ssh", None), 1);
+    world.pass(secs(100));
+    assert!(world.guard().is_empty());
+}
+
+#[test]
+fn those_who_wait_for_their_time_are_few() {
+    let mut world = World::new(everything());
+    world.disk.broken = true;
+    for _ in 0..MAX_EARLY + 2 {
+        let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh"), ALICE4);
+        world.deliver(&ahead);
+        world.now = world.now.saturating_add(Duration::from_millis(10));
+    }
+    assert_eq!((world.admit.early.len(), world.refused()), (MAX_EARLY, [(Refusal::Unrecorded, 2)].into()));
+}
+
+/// A daemon that was told to stop has nothing to hide from the next one.
+#[test]
+fn after_a_clean_stop_nothing_is_refused_that_was_made_before() {
+    let mut world = World::new(everything());
+    let held_back = [open("ssh"), open("web")].map(|asked| world.claim(&alice(), &asked, ALICE4));
+    world.pass(secs(1));
+    world.stop_and_start();
+    world.deliver(&held_back[0]);
+    assert_eq!(world.admit.accepted(), 1);
+    world.crash();
+    world.deliver(&held_back[1]);
+    assert_eq!(world.refused(), [(Refusal::Replayed, 1)]);
+}
+
+/// A clock that was set right must not keep everybody out until it is where it was.
+#[test]
+fn a_floor_that_the_clock_has_left_far_behind_keeps_nobody_out() {
+    let mut world = World::new(everything());
+    world.now.unix = world.now.unix.saturating_add(secs(86_400));
+    world.crash();
+    world.now.unix = UnixTime::from_nanos(world.now.unix.as_nanos() - 86_400_000_000_000);
+    let claim = world.claim_at(world.now.unix, &alice(), &open("ssh"), ALICE4);
+    world.deliver(&claim);
+    assert_eq!(world.admit.accepted(), 1);
+}

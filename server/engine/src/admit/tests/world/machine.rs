@@ -116,13 +116,27 @@ impl Disk {
         records
     }
 
-    /// The openings that are on the disk.
+    /// The openings that are on the disk; of those that are being closed, what is not let go.
     pub(crate) fn openings(&self) -> BTreeMap<OpeningId, Opening> {
-        let mut openings = BTreeMap::new();
+        let (mut openings, mut closing) = (BTreeMap::new(), BTreeSet::new());
         for record in &self.durable {
-            if let Record::Change(change) = record {
-                openings.extend(change.opened.iter().map(|opening| (opening.id, opening.clone())));
-                change.closed.iter().for_each(|id| drop(openings.remove(id)));
+            match record {
+                Record::Change(change) => {
+                    openings.extend(change.opened.iter().map(|opening| (opening.id, opening.clone())));
+                    change.closed.iter().for_each(|id| drop(openings.remove(id)));
+                }
+                Record::Closing(id) => drop(closing.insert(*id)),
+                Record::LetGo(key) => {
+                    let here = |opening: &&mut Opening| {
+                        closing.contains(&opening.id) && HoldKey::of(opening, key.port) == *key
+                    };
+                    for opening in openings.values_mut().filter(here) {
+                        if let Means::Commands { commands, .. } = &mut opening.means {
+                            commands.retain(|command| command.port != key.port);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
         openings
