@@ -135,19 +135,11 @@ impl Store {
         }
     }
 
-    /// Notes at the end that everything is on record, where that is so: the next daemon need not refuse what was made
-    /// before it starts. A disk that was mended meanwhile gets a new file.
+    /// Has a disk that was mended meanwhile know at the end what it could not be told before.
     pub(super) fn end(&mut self, admit: &Admit) {
         if self.journal.is_none() {
             self.backoff = Backoff::default();
-            if self.renew(admit).is_err() {
-                return;
-            }
-        }
-        let Some(journal) = &mut self.journal else { return };
-        journal.append(&Record::Stopped);
-        if let Err(error) = journal.sync() {
-            tracing::error!(event = "journal-failed", %error);
+            drop(self.renew(admit));
         }
     }
 

@@ -49,8 +49,6 @@ pub enum Record {
     Held(HoldKey, Held),
     /// Its stop has succeeded: of the openings that are being closed none needs it any more.
     LetGo(HoldKey),
-    /// The keeper has stopped, and everything that it did is on record.
-    Stopped,
 }
 
 /// A decision: the packet that is used up by it, and the openings that it makes and ends.
@@ -123,7 +121,6 @@ impl Record {
                 fields.put_u8(11);
                 put_hold_key(&mut fields, key);
             }
-            Self::Stopped => fields.put_u8(12),
         }
         fields
     }
@@ -154,7 +151,6 @@ impl Record {
                 Self::Held(key, Held { due: fields.u32()?, is_open: read_bool(&mut fields)? })
             }
             11 => Self::LetGo(read_hold_key(&mut fields)?),
-            12 => Self::Stopped,
             _ => return None,
         };
         fields.is_empty().then_some(record)
@@ -415,7 +411,6 @@ mod tests {
             Record::Floor(UnixTime::from_nanos(8)),
             Record::Held(key, Held { due: 2, is_open: true }),
             Record::LetGo(HoldKey { port: None, ..key }),
-            Record::Stopped,
         ];
         for record in records {
             let bytes = record.encode();

@@ -32,8 +32,6 @@ pub struct History {
     boot: Option<BootId>,
     floor: UnixTime,
     next_opening: u64,
-    /// Whether a keeper has begun that did not end by stopping.
-    is_cut_off: bool,
 }
 
 /// A run that the journal does not know to be closed.
@@ -62,7 +60,6 @@ impl Default for History {
             boot: None,
             floor: UnixTime::EPOCH,
             next_opening: 0,
-            is_cut_off: false,
         }
     }
 }
@@ -71,8 +68,7 @@ impl History {
     /// Folds in the next record.
     pub fn push(&mut self, record: Record) {
         match record {
-            Record::Started(boot) => (self.boot, self.is_cut_off) = (Some(boot), true),
-            Record::Stopped => self.is_cut_off = false,
+            Record::Started(boot) => self.boot = Some(boot),
             Record::Key(server) => {
                 self.keys.insert(*server.as_bytes());
             }
@@ -172,15 +168,16 @@ impl Restored {
     pub fn new(mut history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
         let state_lost = rules.servers().iter().any(|server| !history.knows(server));
         let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
-        // What opened from memory was made before it did, or hardly after: see `Admit::early`.
-        let cut_off = if history.is_cut_off { now.unix.saturating_add(LEEWAY) } else { UnixTime::EPOCH };
+        // What acted from memory was made before it did, or hardly after: see `Admit::early`. On a disk that takes
+        // nothing no keeper can note that it did so.
+        let started = now.unix.saturating_add(LEEWAY);
         // A clock that was far ahead when marks were lost must not keep everybody out until then.
         let farthest = now.unix.saturating_add(rules.window().saturating_mul(2));
         let mut admit = Admit {
             rules: rules.clone(),
             own,
             marks: core::mem::take(&mut history.marks),
-            floor: history.floor.min(farthest).max(lost_now).max(cut_off),
+            floor: history.floor.min(farthest).max(lost_now).max(started),
             buckets: BTreeMap::new(),
             openings: Openings::default(),
             early: BTreeSet::new(),

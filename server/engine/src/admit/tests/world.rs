@@ -49,9 +49,15 @@ impl World {
     /// A server that has been set up, and runs for the first time.
     pub(super) fn new(rules: Rules) -> Self {
         let keys = rules.servers().iter().copied().map(Record::Key).collect();
-        let now = Now {
+        let begin = Now {
             boot: BootTime::from_nanos(1_000_000_000_000),
             unix: UnixTime::from_nanos(1_790_000_000_000_000_000),
+        };
+        // It started long ago, as far as packets are concerned.
+        let ago = 2 * u64::try_from(WINDOW.as_nanos()).unwrap();
+        let now = Now {
+            boot: BootTime::from_nanos(begin.boot.as_nanos() - ago),
+            unix: UnixTime::from_nanos(begin.unix.as_nanos() - ago),
         };
         let boot = [1; 16];
         let own = [OWN4, OWN6].map(address).into();
@@ -78,7 +84,7 @@ impl World {
             marks_were_lost: false,
         };
         world.restart_in(boot);
-        world.last_stamp = UnixTime::EPOCH;
+        (world.now, world.last_stamp) = (begin, UnixTime::EPOCH);
         world
     }
 
@@ -420,9 +426,6 @@ impl World {
         self.settle();
         self.end_all();
         self.settle();
-        if !self.is_dead() && !self.disk.is_lost && !self.disk.broken {
-            self.disk.appended.push(Record::Stopped);
-        }
         self.disk.keep_appended();
     }
 
