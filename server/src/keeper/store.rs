@@ -139,7 +139,8 @@ impl Store {
     pub(super) fn end(&mut self, admit: &Admit) {
         if self.journal.is_none() {
             self.backoff = Backoff::default();
-            drop(self.renew(admit));
+            // It says itself what fails.
+            self.renew(admit).unwrap_or(());
         }
     }
 
