@@ -471,6 +471,10 @@ impl World {
         self.admit = restored.admit;
         self.state_lost = restored.state_lost;
         self.marks_were_lost |= self.disk.is_lost;
+        if self.disk.is_lost {
+            // How often a start ran beside a stop that failed could not be noted.
+            self.shell.open.values_mut().for_each(|count| *count = 1);
+        }
         if self.disk.broken {
             self.disk.lose();
         } else {
