@@ -192,7 +192,7 @@ fn check_memory(world: &World) -> Result<(), TestCaseError> {
 
 /// The same histories each time, and as many more as `PROPTEST_CASES` asks for.
 fn histories() -> ProptestConfig {
-    ProptestConfig { max_shrink_iters: 20_000, rng_seed: RngSeed::Fixed(1), ..cases(2_000) }
+    ProptestConfig { max_shrink_iters: 20_000, rng_seed: RngSeed::Fixed(1), ..cases(10_000) }
 }
 
 proptest! {
