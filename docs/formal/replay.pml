@@ -10,15 +10,17 @@
  *   -DMARKS_LOST       The journal may be gone at a start, and what cannot be recorded is opened, as with doors of the
  *                      guard. The clock goes forward alone.
  *   -DCLOCK_FORWARD    The clock goes forward alone.
+ *   -DMARKS_LOST -DDEAD_DISK     The disk may take no record, and no other name for the journal.
  *
  * Wrong rules:
  *   -DACT_FIRST        A packet opens before it is on record.
  *   -DFLOOR_ONLY       No mark is kept: each start refuses whatever an earlier one may have taken.
  *   -DEVICTING_CACHE   Packets that were taken are kept, durably, for as long as they are fresh.
+ *   -DMARKS_LOST -DDEAD_DISK -DNO_START_FLOOR   A start that finds all marks takes what was made before it.
+ *   -DMARKS_LOST -DDEAD_DISK -DACT_EARLY        What is not on record opens before its own time.
  *
  * Limits of the right rule:
  *   -DMARKS_LOST -DCLOCK_BACK    Marks are lost, and the clock steps back.
- *   -DMARKS_LOST -DDEAD_DISK     The disk takes no record, and no other name for the journal.
  *   -DROLLED_BACK                The journal's last records are gone, and nothing shows it.
  *
  * -DOPENS_NOTHING claims too much, to show that packets do open; with -DMARKS_LOST, that they do after a loss.
@@ -35,6 +37,13 @@
 
 #define MIN(a, b) ((a) < (b) -> (a) : (b))
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
+
+/* What is not on record waits for its own time. */
+#ifdef ACT_EARLY
+#define MAY_OPEN(packet) true
+#else
+#define MAY_OPEN(packet) (has_file || (packet) <= now)
+#endif
 
 byte now = 1;
 
@@ -181,7 +190,10 @@ active proctype keeper() {
            t = 0;
 #endif
            mark = disk_mark;
+           floor = MAX(MIN(disk_floor, now + 2 * W), (disk_key -> now : now + W));
+#ifdef NO_START_FLOOR
            floor = MAX(MIN(disk_floor, now + 2 * W), (disk_key -> 0 : now + W));
+#endif
 #ifdef FLOOR_ONLY
            mark = 0;
            floor = now + W;
@@ -253,7 +265,7 @@ active proctype keeper() {
            phase == moving ->
            t = 1;
            do
-           :: t <= T && !batch[t] -> t++
+           :: t <= T && !(batch[t] && MAY_OPEN(t)) -> t++
            :: else -> break
            od;
            if
@@ -263,7 +275,7 @@ active proctype keeper() {
 #ifndef ACT_FIRST
               open(t)
 #endif
-           :: else -> phase = taking
+           :: else -> phase = taking /* What waits for its own time is looked at again after the next write. */
            fi;
            t = 0
        }

@@ -248,6 +248,15 @@ impl<'w> Server<'w> {
     /// Where there is none.
     #[must_use]
     pub fn listener(&self) -> Pid {
+        self.find_listener().expect("the daemon has a listener")
+    }
+
+    /// The process of the listener, where there is one.
+    ///
+    /// # Panics
+    /// Where the daemon does not run.
+    #[must_use]
+    pub fn find_listener(&self) -> Option<Pid> {
         let keeper = self.daemon.as_ref().expect("it runs").pid().as_raw_nonzero();
         let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"));
         let children = children.expect("the daemon runs");
@@ -255,8 +264,7 @@ impl<'w> Server<'w> {
             fs::read(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word == b"listener"))
         });
-        let pid = listener.expect("the daemon has a listener").parse().expect("a number");
-        Pid::from_raw(pid).expect("a process")
+        Pid::from_raw(listener?.parse().expect("a number"))
     }
 
     /// `knock-spad` with these words, on this server's configuration.

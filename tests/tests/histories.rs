@@ -32,6 +32,8 @@ const DOORS: &str = "[door.ssh]\nports = ['tcp/22']\n[door.web]\nports = ['tcp/8
 const OWN: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 const SPA_PORT: u16 = 62201;
 const HOUR: Duration = Duration::from_secs(3600);
+/// For how long the server has run before the first packet comes, in nanoseconds.
+const BEFORE: u64 = 3_600_000_000_000;
 
 /// What a packet came to, by its name in the vectors.
 const ACCEPTED: &str = "accepted";
@@ -73,7 +75,9 @@ impl Scene {
             explains: false,
         };
         let now = Now { boot: BootTime::from_nanos(0), unix: begin };
-        let admit = Restored::new(history, rules, own, [1; 16], now).admit;
+        // It started long before the first packet was made.
+        let started = Now { unix: UnixTime::from_nanos(begin.as_nanos() - BEFORE), ..now };
+        let admit = Restored::new(history, rules, own, [1; 16], started).admit;
         Self { watch: Watch::new(orders, now), admit, begin, boot: now.boot }
     }
 

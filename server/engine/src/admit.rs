@@ -23,6 +23,7 @@ mod restore;
 pub mod runs;
 mod server_keys;
 mod status;
+mod tries;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
@@ -44,15 +45,15 @@ use self::decide::{Circumstances, lease};
 use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, Unwritten};
 use self::enrolling::Enrolling;
 use self::explaining::Explanations;
-use self::holds::{HoldKey, Holds, Step};
-use self::opening::{Means, Opening, OpeningId, Origin, Term};
+use self::holds::{Holds, Step};
+use self::opening::{HoldKey, Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
 use self::refusals::Refusals;
 use self::runs::{RunId, Runs};
 use self::server_keys::KeyUses;
 use crate::client::Client;
-use crate::rules::{Knockable, Rules};
+use crate::rules::{Knockable, OnStop, Rules};
 
 pub use self::openings::{MAX_CLASSIC, MAX_ELEMENTS, MAX_OF_CLIENT};
 pub use self::refusals::Refused;
@@ -60,6 +61,13 @@ pub use self::restore::{History, Restored};
 pub use self::runs::MAX_RUNS;
 pub use self::server_keys::KeyUse;
 pub use self::status::OpeningStatus;
+
+/// A packet that is ahead of the clock by less acts at once though nothing can be recorded: clocks differ by as much,
+/// and no daemon starts again within it.
+const LEEWAY: Duration = Duration::from_millis(10);
+
+/// Openings that wait at most for the time of their packets: what the clients of a site ask for in a minute or two.
+const MAX_EARLY: usize = 1_024;
 
 /// The keeper's state.
 #[derive(Debug)]
@@ -72,6 +80,9 @@ pub struct Admit {
     floor: UnixTime,
     buckets: BTreeMap<ClientKey, Bucket>,
     openings: Openings,
+    /// Openings that are not on record, whose packets are ahead of the clock, with when they move: no packet acts from
+    /// memory before its own time, so that the next start need refuse no more than what was made before it.
+    early: BTreeSet<(BootTime, Begun)>,
     holds: Holds,
     runs: Runs,
     /// Doors whose sequence is used up, until the rules have another.
@@ -107,12 +118,27 @@ enum Awaited {
 }
 
 /// What was asked for of one opening.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Begun {
     id: OpeningId,
     term: Term,
     /// Whether it was there before.
     extended: bool,
+    /// When the packet was made that asked for it, if one did.
+    made: Option<UnixTime>,
+}
+
+impl Begun {
+    /// Whether its packet is ahead of the clock.
+    fn is_ahead(self, now: Now) -> bool {
+        self.made.is_some_and(|made| made > now.unix.saturating_add(LEEWAY))
+    }
+
+    /// When it no longer is, unless the clock steps.
+    fn due(self, now: Now) -> BootTime {
+        let ahead = self.made.map(|made| made.saturating_since(now.unix)).unwrap_or_default();
+        now.boot.saturating_add(ahead.saturating_sub(LEEWAY))
+    }
 }
 
 /// An opening that is over, whose stop commands have not all succeeded yet.
@@ -150,7 +176,7 @@ impl Admit {
         }
         let asker = Asker::of(&self.rules, claim.statement.client(), now.unix);
         let asker = asker.ok_or_else(|| nobody(Refusal::UnknownClient))?;
-        if stamp <= self.mark(asker.key()) {
+        if stamp <= self.mark(asker.key(), now) {
             return Err(nobody(Refusal::Replayed));
         }
         if !self.rules.is_server(&claim.server) {
@@ -183,8 +209,12 @@ impl Admit {
         self.effects.extend(events.into_iter().map(Effect::Say));
     }
 
-    fn mark(&self, client: &ClientKey) -> UnixTime {
-        self.marks.get(client).copied().unwrap_or(UnixTime::EPOCH).max(self.floor)
+    /// No packet of this client that was made before this is accepted. A floor that is far ahead is of a clock that has
+    /// been set back since: it would keep everybody out, and tells nothing any more.
+    fn mark(&self, client: &ClientKey, now: Now) -> UnixTime {
+        let farthest = now.unix.saturating_add(self.rules.window().saturating_mul(2));
+        let floor = if self.floor > farthest { UnixTime::EPOCH } else { self.floor };
+        self.marks.get(client).copied().unwrap_or(UnixTime::EPOCH).max(floor)
     }
 
     fn circumstances(&self, observed: Address) -> Circumstances<'_> {
@@ -215,7 +245,8 @@ impl Admit {
         let (mut opened, mut begun) = (Vec::new(), Vec::new());
         for mut opening in wanted {
             let extended = self.name(&mut opening);
-            begun.push(Begun { id: opening.id, term: opening.term, extended });
+            let made = mark.map(|(_, stamp)| stamp);
+            begun.push(Begun { id: opening.id, term: opening.term, extended, made });
             self.openings.insert(opening.clone());
             opened.push(opening);
         }
@@ -254,9 +285,10 @@ impl Admit {
         self.own = own;
     }
 
-    /// Ends what nobody would end later, before the keeper stops: openings by command.
+    /// Ends what is not to outlive the keeper, before it stops.
     pub fn handle_stop(&mut self, now: Now) {
-        let ids = self.openings.matching(|opening| opening.means != Means::Guard);
+        let on_stop = |opening: &Opening| self.rules.door(opening.door).map(|door| door.on_stop);
+        let ids = self.openings.matching(|opening| on_stop(opening) != Some(OnStop::Keep));
         self.end(None, ids, Cause::ByStop, Flows::LiveOn, now);
         self.stop_runs();
     }
@@ -268,8 +300,12 @@ impl Admit {
             elements.extend(self.end_one(id, Cause::Expired, Flows::LiveOn));
         }
         self.set_elements(elements, now.boot);
-        while let Some(step) = self.holds.retry(now.boot) {
-            self.push_step(step);
+        while let Some((due, begun)) = self.early.first().copied().filter(|(due, _)| *due <= now.boot) {
+            self.early.remove(&(due, begun));
+            self.move_all([begun].into(), Err(Unwritten), now);
+        }
+        while let Some(steps) = self.holds.retry(now.boot) {
+            steps.into_iter().for_each(|step| self.push_step(step));
         }
         self.time_runs(now.boot);
     }
@@ -277,7 +313,8 @@ impl Admit {
     /// When [`Self::handle_timeout`] is to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<BootTime> {
-        let times = [self.openings.next_deadline(), self.holds.next_retry(), self.runs.next_due()];
+        let early = self.early.first().map(|(due, _)| *due);
+        let times = [self.openings.next_deadline(), self.holds.next_retry(), self.runs.next_due(), early];
         times.into_iter().flatten().min()
     }
 
@@ -298,7 +335,7 @@ impl Admit {
     }
 
     fn handle_ran(&mut self, job: u64, ended: Ended, now: Now) {
-        for step in self.holds.handle_ended(job, ended, now.boot).into_iter().flatten() {
+        for step in self.holds.handle_ended(job, ended, now.boot) {
             self.push_step(step);
         }
     }
@@ -342,21 +379,23 @@ impl Admit {
     ) -> Option<(Address, Option<String>)> {
         let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
+            Means::Guard if recorded.is_err() && begun.is_ahead(now) => {
+                if self.early.len() < MAX_EARLY {
+                    self.early.insert((begun.due(now), begun));
+                    return None;
+                }
+                return Some(self.take_back(&opening, begun));
+            }
             Means::Guard => {
                 self.openings.put_in_force(begun.id, begun.term);
                 self.set_elements(opening.elements(), now.boot);
             }
-            Means::Commands { .. } if recorded.is_err() => {
-                if !self.openings.revert(begun.id, begun.term) {
-                    drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
-                }
-                return Some((opening.address, opening.origin.client()));
-            }
+            Means::Commands { .. } if recorded.is_err() => return Some(self.take_back(&opening, begun)),
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
                 for command in commands {
                     let steps = self.holds.acquire(&opening, command, *timeout);
-                    steps.into_iter().flatten().for_each(|step| self.push_step(step));
+                    steps.into_iter().for_each(|step| self.push_step(step));
                 }
             }
         }
@@ -369,6 +408,14 @@ impl Admit {
             extended: begun.extended,
         }));
         None
+    }
+
+    /// The opening does not move after all: for whom, and which client asked.
+    fn take_back(&mut self, opening: &Opening, begun: Begun) -> (Address, Option<String>) {
+        if !self.openings.revert(begun.id, begun.term) {
+            drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
+        }
+        (opening.address, opening.origin.client())
     }
 
     /// Gives the guard's elements the end that the openings in force need.
@@ -412,6 +459,7 @@ impl Admit {
         match step {
             Step::Run(job) => self.effects.push_back(Effect::Run(job)),
             Step::Say(event) => self.effects.push_back(Effect::Say(event)),
+            Step::Note(record) => self.effects.push_back(Effect::Note(record)),
             Step::Stopped(key, outlived_by) => self.handle_stopped(key, outlived_by),
         }
     }

@@ -50,6 +50,26 @@ pub enum Action {
     Command(CommandAction),
 }
 
+/// What becomes of a door's openings when the daemon is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStop {
+    /// They end.
+    Close,
+    /// They go on: what the kernel does not close on time by itself, the next daemon does.
+    Keep,
+}
+
+impl OnStop {
+    /// What is safe where nobody says otherwise: nothing stays open that nobody closes on time.
+    #[must_use]
+    pub const fn of(action: &Action) -> Self {
+        match action {
+            Action::Guard => Self::Keep,
+            Action::Command(_) => Self::Close,
+        }
+    }
+}
+
 /// A door: ports that open together, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
@@ -63,6 +83,8 @@ pub struct Door {
     pub max_open: Lease,
     /// What opening does.
     pub action: Action,
+    /// What becomes of its openings when the daemon stops.
+    pub on_stop: OnStop,
     /// The classic knock that opens it, if one does.
     pub classic: Option<ClassicKnock>,
 }

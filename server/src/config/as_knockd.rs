@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use knock_spa_engine::command::{CommandAction, Template};
 use knock_spa_engine::knockd::KnockdCommands;
-use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
+use knock_spa_engine::rules::{Action, Door, Knockable, Lease, OnStop};
 
 use crate::config::knockd::{self, FileDoor, KnockdFaults, KnockdFile, SpaLine};
 use crate::config::named_files::{NamedFiles, OnDisk};
@@ -217,6 +217,7 @@ fn spa_door(line: SpaLine, commands: &KnockdCommands) -> Option<Door> {
         open_for,
         max_open: MAX_OPEN.max(open_for),
         action: Action::Command(action),
+        on_stop: OnStop::Close,
         classic: None,
     })
 }

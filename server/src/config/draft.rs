@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use knock_spa_engine::command::CommandAction;
 use knock_spa_engine::knockd::Again;
-use knock_spa_engine::rules::Lease;
+use knock_spa_engine::rules::{Lease, OnStop};
 use knock_spa_proto::address::Address;
 use knock_spa_proto::interface::InterfaceName;
 use knock_spa_proto::knock::{FlagRule, Repeats, Step};
@@ -91,6 +91,8 @@ pub(super) struct DoorDraft {
     pub max_open: Given<Lease>,
     /// What opening does.
     pub action: Given<ActionDraft>,
+    /// What becomes of openings when the daemon stops.
+    pub on_stop: Given<OnStop>,
     /// The classic knock.
     pub knock: KnockDraft,
     /// For the whole sequence.

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use knock_spa_engine::rules::{Action, Door, Knockable, Lease};
+use knock_spa_engine::rules::{Action, Door, Knockable, Lease, OnStop};
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
 use crate::clients::invitations;
@@ -156,6 +156,10 @@ fn lower_door(
     let open_for = *draft.open_for.as_value().map_or(&DEFAULT_OPEN_FOR, |at| &at.value);
     let max_open = max_open(&draft, open_for, reader);
     let knock = classic::lower(&frame(&draft, reader), draft.knock, files, reader);
+    let action = match draft.action.into_value() {
+        Some(ActionDraft::Command(Some(commands))) => Action::Command(commands),
+        Some(ActionDraft::Guard | ActionDraft::Command(None)) | None => Action::Guard,
+    };
     one_time.extend(knock.one_time.map(|from| OneTime {
         door: Knockable::Door(draft.name),
         file: from.file,
@@ -166,10 +170,8 @@ fn lower_door(
         ports: draft.ports.into_value().unwrap_or_default().into_iter().map(|port| port.value).collect(),
         open_for,
         max_open,
-        action: match draft.action.into_value() {
-            Some(ActionDraft::Command(Some(commands))) => Action::Command(commands),
-            Some(ActionDraft::Guard | ActionDraft::Command(None)) | None => Action::Guard,
-        },
+        on_stop: draft.on_stop.into_value().unwrap_or(OnStop::of(&action)),
+        action,
         classic: knock.classic,
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use knock_spa_engine::rules::Lease;
+use knock_spa_engine::rules::{Lease, OnStop};
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::span::{NotASpan, Span};
@@ -29,6 +29,8 @@ pub(super) const MAX_PORTS: usize = 64;
 const MAX_INTERFACES: usize = 64;
 /// The most trusted networks and interfaces: each is a rule that every packet meets.
 const MAX_TRUSTED: usize = 256;
+
+const ON_STOP: [(&str, OnStop); 2] = [("close", OnStop::Close), ("keep", OnStop::Keep)];
 
 const SPAN_HINT: &str = "a whole number and one of s, m, h, d, like \"90s\", \"10m\" or \"1h\"";
 const LEASE_HINT: &str = "a span like \"90s\", \"10m\" or \"1h\", or \"forever\"";
@@ -158,6 +160,7 @@ fn door(name: ServiceName, mut table: Table<'_>, reader: &mut Reader) -> DoorDra
         open_for: table.read("open-for", reader, lease),
         max_open: table.read("max-open", reader, lease),
         action: table.read("action", reader, action::read),
+        on_stop: table.read("on-stop", reader, |entry, reader| entry.word(&ON_STOP, reader)),
         knock: knock::read(&mut table, reader),
         sequence_timeout: table.read("sequence-timeout", reader, span),
     };

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use knock_spa_engine::command::{CommandAction, Template};
-use knock_spa_engine::rules::{Action, Lease};
+use knock_spa_engine::rules::{Action, Lease, OnStop};
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
 use super::*;
@@ -45,6 +45,16 @@ fn what_is_left_out_has_its_default() {
     let door = settings.door("ssh".parse().unwrap()).unwrap();
     assert_eq!((door.open_for, door.max_open), (Lease::For(SECONDS(60)), Lease::For(SECONDS(3600))));
     assert_eq!((&door.action, &door.classic), (&Action::Guard, &None));
+    assert_eq!(door.on_stop, OnStop::Keep);
+}
+
+#[test]
+fn what_a_stop_does_is_safe_where_nobody_says_otherwise() {
+    let on_stop = |keys: &str| settings(&format!("[door.a]\nports = ['tcp/1']\n{keys}")).doors[0].on_stop;
+    let command = "action = { start = 'x' }";
+    assert_eq!([on_stop(""), on_stop(command)], [OnStop::Keep, OnStop::Close]);
+    assert_eq!(on_stop("on-stop = 'close'"), OnStop::Close);
+    assert_eq!(on_stop(&format!("on-stop = 'keep'\n{command}")), OnStop::Keep);
 }
 
 #[test]
@@ -151,6 +161,7 @@ const FAULTS: &[Row] = &[
     ("[guard]\ntrust = []", &[(2, &["[guard] trust: unknown key", "start, trusted"])]),
     ("[door.a]\nports = ['tcp/1']\nopenfor = '1m'", &[(3, &["[door.a] openfor: unknown key", "open-for, max-open"])]),
     ("[door.a]\nports = ['tcp/1']\naction = { start = 'x', halt = 'y' }", &[(3, &["[door.a] action.halt: unknown key", "start, stop, start6, stop6, timeout"])]),
+    ("[door.a]\nports = ['tcp/1']\non-stop = 'leave'", &[(3, &["[door.a] on-stop: \"leave\": unknown value", "close", "keep"])]),
     ("\"\\u001b[2J\" = 1", &[(1, &["\\u{1b}[2J: unknown key"])]),
     // What comes later.
     ("[spa]\nexplain = 'yes'", &[(2, &["[spa] explain: ", "true or false"])]),

@@ -85,6 +85,7 @@ fn start(job: &Job) -> io::Result<Child> {
     match job.manner {
         Manner::Within(_) => {
             command.process_group(0).current_dir("/");
+            syscalls::end_with_this_process(&mut command);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         }
         // In the daemon's directory, with its environment and its standard streams.

@@ -16,6 +16,20 @@ pub(super) fn in_new_session(command: &mut Command) {
     unsafe { command.pre_exec(new_session) };
 }
 
+/// Has the command killed when this process ends, however that comes about: nobody would know what it did, and what the
+/// next daemon runs must not meet it.
+pub(super) fn end_with_this_process(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    let end_together = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // It may have ended before that.
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed: prctl(2) and getppid(2) are mere system
+    // calls, and nothing is allocated or locked on the way to them.
+    unsafe { command.pre_exec(end_together) };
+}
+
 /// Keeps every descriptor but the standard streams from programs that this one starts.
 pub(super) fn close_on_exec() -> io::Result<()> {
     const FIRST: libc::c_uint = 3;

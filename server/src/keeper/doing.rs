@@ -118,6 +118,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 () = &mut patience => break,
             }
         }
+        self.store.end(&self.admit);
         self.log.say(&Line::ShuttingDown);
     }
 }

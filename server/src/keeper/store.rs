@@ -135,6 +135,15 @@ impl Store {
         }
     }
 
+    /// Has a disk that was mended meanwhile know at the end what it could not be told before.
+    pub(super) fn end(&mut self, admit: &Admit) {
+        if self.journal.is_none() {
+            self.backoff = Backoff::default();
+            // It says itself what fails.
+            self.renew(admit).unwrap_or(());
+        }
+    }
+
     /// Begins a new file, which holds everything that the old one did; after a failure not before a while, so that
     /// what comes in cannot make a failing disk busy, or fill the log.
     fn renew(&mut self, admit: &Admit) -> Result<(), Unwritten> {

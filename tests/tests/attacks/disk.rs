@@ -19,6 +19,8 @@ struct Disk {
     /// Holds the mount namespace.
     holder: Running,
     state: PathBuf,
+    /// Where it is mounted itself.
+    disk: PathBuf,
 }
 
 impl Disk {
@@ -31,11 +33,19 @@ impl Disk {
             "mkdir \"$1\"; mount -t tmpfs -o size=3m,mode=700 tmpfs \"$1\"; cp -a \"$0\"/. \"$1\"
              mount --bind \"$1\" \"$0\"; echo ready; exec sleep 600",
         );
-        let mut holder = scene.world.server.spawn(command.arg(&state).arg(disk));
+        let mut holder = scene.world.server.spawn(command.arg(&state).arg(&disk));
         holder.await_output("ready");
         let namespace = format!("--mount=/proc/{}/ns/mnt", holder.pid().as_raw_nonzero());
         scene.server.run_by(&["nsenter", &namespace, "--"]);
-        Self { holder, state }
+        Self { holder, state, disk }
+    }
+
+    /// Has it take nothing any more, not even another name for a file (`ro`), or again everything (`rw`). No daemon runs.
+    fn remount(&self, how: &str) {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.pid().as_raw_nonzero());
+        let mut mount = Command::new("nsenter");
+        mount.arg(namespace).args(["--", "mount", "-o", &format!("remount,{how}")]).arg(&self.disk);
+        assert!(mount.status().unwrap().success());
     }
 
     /// A file of the state, as the daemon sees it.
@@ -118,6 +128,33 @@ fn a_full_disk_lets_nothing_be_replayed() {
         });
         scene.restart(Signal::KILL);
         assert_eq!(scene.judge(&late).as_deref(), Some("replayed"));
+    });
+}
+
+/// On a disk that takes nothing at all nobody can note that records are missing. So whatever comes after a daemon that
+/// was cut off refuses what was made before it, and nothing acts from memory before its own time.
+#[test]
+fn a_disk_that_is_read_only_lets_nothing_be_replayed() {
+    attack_on(&doors(), &["--door", "ssh", "--door", "run"], |scene| {
+        scene.end(Signal::TERM);
+        let disk = Disk::under(scene);
+        scene.start();
+        assert_eq!(scene.judge(&scene.packet(&sender())), None);
+        scene.end(Signal::KILL);
+        disk.remount("ro");
+        scene.start();
+        assert_eq!(scene.judge(&scene.packet(&run())).as_deref(), Some("unrecorded"));
+        let from_memory = scene.packet(&sender());
+        assert_eq!(scene.judge(&from_memory), None);
+        scene.assert_open(&scene.world.laptop);
+        assert_eq!(scene.server.status().journal, Health::Failed);
+        scene.end(Signal::KILL);
+        assert!(disk.path("journal").exists(), "nothing shows that records are missing");
+        disk.remount("rw");
+        scene.start();
+        assert_eq!(scene.judge(&from_memory).as_deref(), Some("replayed"));
+        assert_eq!(scene.judge(&scene.packet(&sender())), None);
+        assert_eq!(scene.server.status().journal, Health::Good);
     });
 }
 

@@ -112,6 +112,7 @@ fn who_was_removed_costs_a_key_agreement_and_gets_nothing() {
     attack(|scene| {
         let mallory = Laptop::new(&scene.world.stranger, &scene.world.server);
         scene.server.enrol(&mallory, "mallory", &["--door", "ssh"]);
+        scene.grow_older(Duration::from_secs(1));
         let kept = mallory.seal(&scene.key(), now(), &sender());
         scene.send_from_stranger(&mallory.seal(&scene.key(), ago(Duration::from_secs(1)), &sender()));
         assert_eq!(scene.settle().accepted, 1);

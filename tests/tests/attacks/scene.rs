@@ -142,6 +142,12 @@ impl<'w> Scene<'w> {
         self.packet_at(now(), request)
     }
 
+    /// Lets the daemon run for so long, since it takes nothing that was made before it started.
+    pub fn grow_older(&self, span: Duration) {
+        let began = Instant::now();
+        until(PATIENCE, "the time", || began.elapsed() > span);
+    }
+
     /// A packet of alice, made at `stamp` by its clock, that is not sent.
     pub fn packet_at(&self, stamp: UnixTime, request: &Request) -> [u8; PACKET_LEN] {
         self.alice.seal(&self.key(), stamp, request)

@@ -15,7 +15,7 @@ use super::decide::{longest, may_be_at, may_open};
 use super::effect::{Cause, Effect, Event, Flows};
 use super::opening::{Means, Opening, OpeningId, Origin, Term};
 use super::record::{Change, Record};
-use super::{Admit, Awaited};
+use super::{Admit, Awaited, Begun};
 use crate::client::ClientName;
 use crate::rules::{Action, Door, Lease, Rules};
 
@@ -80,6 +80,11 @@ impl Admit {
                         .for_each(|begun| begun.term = within(begun.term));
                 }
             }
+            let early = core::mem::take(&mut self.early).into_iter().map(|(due, begun)| {
+                let term = if begun.id == *id { within(begun.term) } else { begun.term };
+                (due, Begun { term, ..begun })
+            });
+            self.early = early.collect();
             opened.extend(self.openings.get(*id).cloned());
         }
         if opened.is_empty() {

@@ -13,9 +13,8 @@ use knock_spa_proto::spa::request::Close;
 use knock_spa_proto::time::{Now, UnixTime};
 
 use super::effect::{Cause, Effect, Event, Flows};
-use super::holds::HoldKey;
 use super::local::Which;
-use super::opening::{Means, Opening, OpeningId, Origin};
+use super::opening::{HoldKey, Means, Opening, OpeningId, Origin};
 use super::openings::Need;
 use super::record::{Change, Record};
 use super::runs::Stage;
@@ -111,7 +110,9 @@ impl Admit {
             // The kernel has closed it already, unless the machine slept: its timeouts do not run meanwhile.
             (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
             // The record may have reached the disk all the same.
-            (Means::Commands { .. }, Cause::Unrecorded) => self.effects.push_back(Effect::Note(closed)),
+            (Means::Guard | Means::Commands { .. }, Cause::Unrecorded) => {
+                self.effects.push_back(Effect::Note(closed))
+            }
             (Means::Guard, _) => {}
             (Means::Commands { .. }, _) => {
                 self.record(Record::Closing(id), Awaited::Closing(opening, flows));
@@ -129,7 +130,7 @@ impl Admit {
         let waits_for = released.iter().filter_map(|(waits_for, _)| *waits_for).collect();
         let id = opening.id;
         self.closing.insert(id, Closing { opening, flows, waits_for });
-        for step in released.into_iter().filter_map(|(_, step)| step) {
+        for step in released.into_iter().flat_map(|(_, steps)| steps) {
             self.push_step(step);
         }
         self.settle(id);
@@ -152,8 +153,20 @@ impl Admit {
             if let Some(Closing { opening, flows, .. }) = self.closing.remove(&id) {
                 self.cut(opening.elements(), flows);
             }
+            // Durable, so that the stop does not run again after a loss of power either.
             let closed = Change { closed: [id].into(), ..Change::default() };
-            self.effects.push_back(Effect::Note(Record::Change(closed)));
+            self.record(Record::Change(closed), Awaited::Nothing);
         }
+    }
+}
+
+impl Closing {
+    /// The opening with those of its commands that are not stopped yet.
+    pub(super) fn left(&self) -> Opening {
+        let mut left = self.opening.clone();
+        if let Means::Commands { commands, .. } = &mut left.means {
+            commands.retain(|command| self.waits_for.contains(&HoldKey::of(&self.opening, command.port)));
+        }
+        left
     }
 }

@@ -2,37 +2,22 @@
 //!
 //! A hold starts when the first opening needs it and stops after the last. A stop never runs before its own start
 //! has ended, and a stop that fails is tried again. Stops are taken to undo one start each, as with a firewall's rules.
+//! How far each hold has come is noted in the journal before the next command runs, so that the next keeper runs no
+//! start twice, and as many stops as are due.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use knock_spa_proto::address::Address;
 use knock_spa_proto::port::ServicePort;
-use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::BootTime;
 
 use super::closes::{CloseState, CloseStatus};
 use super::effect::{Ended, Event, Job, JobId, Manner, Next};
-use super::opening::{Command, Opening, OpeningId};
+use super::opening::{Command, Held, HoldKey, Opening, OpeningId};
+use super::record::Record;
+use super::tries::Tries;
 use crate::command::Rendered;
-
-/// Tries of a stop command before somebody must look: with the waits between them, half a minute.
-const MAX_STOPS: u32 = 5;
-
-/// What a hold is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HoldKey {
-    door: ServiceName,
-    address: Address,
-    port: Option<ServicePort>,
-}
-
-impl HoldKey {
-    const fn of(opening: &Opening, port: Option<ServicePort>) -> Self {
-        Self { door: opening.door, address: opening.address, port }
-    }
-}
 
 #[derive(Debug)]
 struct Hold {
@@ -42,8 +27,10 @@ struct Hold {
     stop: Option<Rendered>,
     timeout: Duration,
     phase: Phase,
-    /// Starts that have succeeded, less stops that have: so many stops are still due.
+    /// Starts that have succeeded, or may have, less stops that have: so many stops are still due.
     opened: u32,
+    /// What the journal knows of it.
+    noted: Held,
     /// A start that waits for the end of the stop.
     restart: Option<Rendered>,
     /// How its stop command ended last, where it failed.
@@ -60,10 +47,10 @@ enum Phase {
     Open,
     /// It has failed, or nobody knows: whoever asks again has it run again.
     Unsure,
-    /// The stop command runs, for the time of this number.
-    Stopping(u32),
+    /// The stop command runs, after so many tries that failed.
+    Stopping(Tries),
     /// The stop command failed so many times; it runs again at this time.
-    Retry(u32, BootTime),
+    Retry(Tries, BootTime),
     /// The stop command failed too often.
     Stuck,
 }
@@ -75,6 +62,8 @@ pub(super) enum Step {
     Run(Job),
     /// Tell this.
     Say(Event),
+    /// Note this in the journal, before what follows.
+    Note(Record),
     /// The hold is stopped, or has passed on to another opening: these need not wait for its end any longer.
     Stopped(HoldKey, Vec<OpeningId>),
 }
@@ -90,54 +79,61 @@ pub(super) struct Holds {
 
 impl Hold {
     const fn new(timeout: Duration, phase: Phase) -> Self {
-        let needed_by = BTreeSet::new();
         Self {
-            needed_by,
+            needed_by: BTreeSet::new(),
             outlived_by: Vec::new(),
             stop: None,
             timeout,
             phase,
             opened: 0,
+            noted: Held::UNKNOWN,
             restart: None,
             failed: None,
+        }
+    }
+
+    /// What the next keeper must know. A start that was not heard to end is stopped once.
+    fn held(&self) -> Held {
+        match self.phase {
+            Phase::Starting => Held { due: self.opened.saturating_add(1), is_open: false },
+            Phase::Open => Held { due: self.opened.max(1), is_open: true },
+            Phase::New | Phase::Unsure | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => {
+                Held { due: self.opened.max(1), is_open: false }
+            }
         }
     }
 }
 
 impl Holds {
     /// Holds open what `opening` needs; `command` belongs to it.
-    pub(super) fn acquire(
-        &mut self,
-        opening: &Opening,
-        command: &Command,
-        timeout: Duration,
-    ) -> [Option<Step>; 2] {
+    pub(super) fn acquire(&mut self, opening: &Opening, command: &Command, timeout: Duration) -> Vec<Step> {
         let key = HoldKey::of(opening, command.port);
         let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::New));
         hold.needed_by.insert(opening.id);
         match hold.phase {
             Phase::New => {
                 hold.stop.clone_from(&command.stop);
-                [self.start(key, command.start.clone()), None]
+                self.start(key, command.start.clone())
             }
-            Phase::Starting | Phase::Open => [self.pass_on(key), None],
+            Phase::Starting | Phase::Open => self.pass_on(key),
             Phase::Unsure | Phase::Retry(..) | Phase::Stuck => self.start_again(key, command),
             Phase::Stopping(_) => {
                 hold.restart = Some(command.start.clone());
                 hold.stop.clone_from(&command.stop);
-                [None, None]
+                Vec::new()
             }
         }
     }
 
-    /// Holds open what `opening` had opened by the word of the journal: it is not started again unasked. Whether it was
-    /// started at all, or went with the boot in which it was, nobody knows.
-    pub(super) fn adopt(&mut self, opening: &Opening, command: &Command, timeout: Duration) {
+    /// Holds open what `opening` had opened by the word of the journal, which knows so much of it: it is not started
+    /// again unasked.
+    pub(super) fn adopt(&mut self, opening: &Opening, command: &Command, timeout: Duration, held: Held) {
         let key = HoldKey::of(opening, command.port);
-        let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, Phase::Unsure));
+        let phase = if held.is_open { Phase::Open } else { Phase::Unsure };
+        let hold = self.holds.entry(key).or_insert_with(|| Hold::new(timeout, phase));
         hold.needed_by.insert(opening.id);
         hold.stop.clone_from(&command.stop);
-        hold.opened = 1;
+        (hold.opened, hold.noted) = (held.due, held);
     }
 
     /// Says that `opening` needs its hold on `port` no longer; gives the hold where it stops because of that.
@@ -145,62 +141,74 @@ impl Holds {
         &mut self,
         opening: &Opening,
         port: Option<ServicePort>,
-    ) -> (Option<HoldKey>, Option<Step>) {
+    ) -> (Option<HoldKey>, Vec<Step>) {
         let key = HoldKey::of(opening, port);
-        let Some(hold) = self.holds.get_mut(&key) else { return (None, None) };
+        let Some(hold) = self.holds.get_mut(&key) else { return (None, Vec::new()) };
         hold.needed_by.remove(&opening.id);
         if !hold.needed_by.is_empty() {
-            return (None, None);
+            return (None, Vec::new());
         }
         hold.outlived_by.push(opening.id);
         hold.restart = None;
         match hold.phase {
-            Phase::Open | Phase::Unsure => (Some(key), self.stop(key, 1)),
+            Phase::Open | Phase::Unsure => (Some(key), self.stop(key, Tries::default())),
             Phase::New | Phase::Starting | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => {
-                (Some(key), None)
+                (Some(key), Vec::new())
             }
         }
     }
 
     /// Takes note of how a command ended.
-    pub(super) fn handle_ended(&mut self, job: u64, ended: Ended, now: BootTime) -> [Option<Step>; 3] {
-        let Some(key) = self.jobs.remove(&job) else { return [None, None, None] };
-        let Some(hold) = self.holds.get_mut(&key) else { return [None, None, None] };
+    pub(super) fn handle_ended(&mut self, job: u64, ended: Ended, now: BootTime) -> Vec<Step> {
+        let Some(key) = self.jobs.remove(&job) else { return Vec::new() };
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
         let failed = ended != Ended::Status(0);
-        let say = |next| failed.then_some(Step::Say(Event::CommandFailed { door: key.door, ended, next }));
         hold.failed = (failed && matches!(hold.phase, Phase::Stopping(_))).then_some(ended);
         match hold.phase {
-            Phase::Starting => {
-                hold.opened = hold.opened.saturating_add(u32::from(!failed));
-                hold.phase = if failed { Phase::Unsure } else { Phase::Open };
-                let stop = if hold.needed_by.is_empty() { self.stop(key, 1) } else { None };
-                [say(Next::StopLater), stop, None]
-            }
+            Phase::Starting => self.handle_started(key, ended),
             Phase::Stopping(_) if hold.restart.is_some() => {
                 hold.opened = hold.opened.saturating_sub(u32::from(!failed));
                 let start = hold.restart.take();
-                let passed_on = self.pass_on(key);
-                let start = start.and_then(|start| self.start(key, start));
-                [say(Next::StartAgain), passed_on, start]
+                let mut steps = failure(key, ended, Next::StartAgain);
+                steps.extend(self.pass_on(key));
+                steps.extend(start.into_iter().flat_map(|start| self.start(key, start)));
+                steps
             }
-            Phase::Stopping(tries) if failed && tries < MAX_STOPS => {
-                let wait = Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX));
-                let at = now.saturating_add(wait);
-                hold.phase = Phase::Retry(tries, at);
-                self.retries.insert((at, key));
-                [say(Next::RetryIn(wait)), None, None]
-            }
-            Phase::Stopping(_) if failed => {
-                hold.phase = Phase::Stuck;
-                [say(Next::NeedsAttention), None, None]
-            }
+            Phase::Stopping(tries) if failed => self.handle_not_stopped(key, tries, ended, now),
             Phase::Stopping(_) => {
                 hold.opened = hold.opened.saturating_sub(1);
-                let step = if hold.opened > 0 { self.stop(key, 1) } else { self.remove(key) };
-                [step, None, None]
+                if hold.opened > 0 { self.stop(key, Tries::default()) } else { self.remove(key) }
             }
-            Phase::New | Phase::Open | Phase::Unsure | Phase::Retry(..) | Phase::Stuck => [None, None, None],
+            Phase::New | Phase::Open | Phase::Unsure | Phase::Retry(..) | Phase::Stuck => Vec::new(),
         }
+    }
+
+    fn handle_started(&mut self, key: HoldKey, ended: Ended) -> Vec<Step> {
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
+        let is_open = ended == Ended::Status(0);
+        // One that was killed may have done all of it.
+        let may_be_open = matches!(ended, Ended::Killed | Ended::TimedOut) || is_open;
+        hold.opened = hold.opened.saturating_add(u32::from(may_be_open));
+        hold.phase = if is_open { Phase::Open } else { Phase::Unsure };
+        let mut steps = failure(key, ended, Next::StopLater);
+        if hold.needed_by.is_empty() {
+            steps.extend(self.stop(key, Tries::default()));
+        } else {
+            steps.extend(self.note(key));
+        }
+        steps
+    }
+
+    fn handle_not_stopped(&mut self, key: HoldKey, tries: Tries, ended: Ended, now: BootTime) -> Vec<Step> {
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
+        let Some((tries, wait)) = tries.fail(ended) else {
+            hold.phase = Phase::Stuck;
+            return failure(key, ended, Next::NeedsAttention);
+        };
+        let at = now.saturating_add(wait);
+        hold.phase = Phase::Retry(tries, at);
+        self.retries.insert((at, key));
+        failure(key, ended, Next::RetryIn(wait))
     }
 
     /// When a failed stop is to be tried again.
@@ -209,11 +217,11 @@ impl Holds {
     }
 
     /// Tries one failed stop again whose time has come.
-    pub(super) fn retry(&mut self, now: BootTime) -> Option<Step> {
+    pub(super) fn retry(&mut self, now: BootTime) -> Option<Vec<Step>> {
         let (at, key) = self.retries.first().copied().filter(|(at, _)| *at <= now)?;
         self.retries.remove(&(at, key));
         match self.holds.get(&key)?.phase {
-            Phase::Retry(tries, _) => self.stop(key, tries.saturating_add(1)),
+            Phase::Retry(tries, _) => Some(self.stop(key, tries)),
             Phase::New
             | Phase::Starting
             | Phase::Open
@@ -243,31 +251,64 @@ impl Holds {
         })
     }
 
-    fn start(&mut self, key: HoldKey, start: Rendered) -> Option<Step> {
-        self.holds.get_mut(&key)?.phase = Phase::Starting;
+    /// How many holds and jobs there are.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.holds.len(), self.jobs.len())
+    }
+
+    /// How many holds somebody needs, or waits for the end of.
+    #[cfg(test)]
+    pub(super) fn wanted(&self) -> usize {
+        let wanted = |hold: &&Hold| !hold.needed_by.is_empty() || !hold.outlived_by.is_empty();
+        self.holds.values().filter(wanted).count()
+    }
+
+    /// What the next keeper must know of the holds, beyond the openings that need them.
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> {
+        let all = self.holds.iter().map(|(key, hold)| (*key, hold.held()));
+        all.filter(|(_, held)| *held != Held::UNKNOWN).map(|(key, held)| Record::Held(key, held))
+    }
+
+    /// Notes where the hold is now, unless the journal knows.
+    fn note(&mut self, key: HoldKey) -> Option<Step> {
+        let hold = self.holds.get_mut(&key)?;
+        let held = hold.held();
+        let known = core::mem::replace(&mut hold.noted, held);
+        (known != held).then_some(Step::Note(Record::Held(key, held)))
+    }
+
+    fn start(&mut self, key: HoldKey, start: Rendered) -> Vec<Step> {
+        if let Some(hold) = self.holds.get_mut(&key) {
+            hold.phase = Phase::Starting;
+        }
         self.run(key, start)
     }
 
     /// Runs the stop command, and then the start command: what is open, perhaps, is not to be opened twice.
-    fn start_again(&mut self, key: HoldKey, command: &Command) -> [Option<Step>; 2] {
-        let Some(hold) = self.holds.get_mut(&key) else { return [None, None] };
+    fn start_again(&mut self, key: HoldKey, command: &Command) -> Vec<Step> {
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
         if let Phase::Retry(_, at) = hold.phase {
             self.retries.remove(&(at, key));
         }
         let old = core::mem::replace(&mut hold.stop, command.stop.clone());
         match old {
             Some(stop) => {
-                hold.phase = Phase::Stopping(1);
+                hold.phase = Phase::Stopping(Tries::default());
                 hold.restart = Some(command.start.clone());
-                [self.run(key, stop), None]
+                self.run(key, stop)
             }
-            None => [self.pass_on(key), self.start(key, command.start.clone())],
+            None => {
+                let mut steps = self.pass_on(key);
+                steps.extend(self.start(key, command.start.clone()));
+                steps
+            }
         }
     }
 
     /// Runs the stop command; where there is none, the hold is stopped already.
-    fn stop(&mut self, key: HoldKey, tries: u32) -> Option<Step> {
-        let hold = self.holds.get_mut(&key)?;
+    fn stop(&mut self, key: HoldKey, tries: Tries) -> Vec<Step> {
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
         match hold.stop.clone() {
             Some(stop) => {
                 hold.phase = Phase::Stopping(tries);
@@ -277,22 +318,32 @@ impl Holds {
         }
     }
 
-    fn remove(&mut self, key: HoldKey) -> Option<Step> {
-        self.holds.remove(&key).map(|hold| Step::Stopped(key, hold.outlived_by))
+    fn remove(&mut self, key: HoldKey) -> Vec<Step> {
+        let Some(hold) = self.holds.remove(&key) else { return Vec::new() };
+        [Step::Note(Record::LetGo(key)), Step::Stopped(key, hold.outlived_by)].into()
     }
 
     /// Openings that are over do not wait for a hold that others need now.
-    fn pass_on(&mut self, key: HoldKey) -> Option<Step> {
-        let outlived_by = core::mem::take(&mut self.holds.get_mut(&key)?.outlived_by);
-        (!outlived_by.is_empty()).then_some(Step::Stopped(key, outlived_by))
+    fn pass_on(&mut self, key: HoldKey) -> Vec<Step> {
+        let Some(hold) = self.holds.get_mut(&key) else { return Vec::new() };
+        let outlived_by = core::mem::take(&mut hold.outlived_by);
+        if outlived_by.is_empty() { Vec::new() } else { [Step::Stopped(key, outlived_by)].into() }
     }
 
-    fn run(&mut self, key: HoldKey, command: Rendered) -> Option<Step> {
-        let timeout = self.holds.get(&key)?.timeout;
+    fn run(&mut self, key: HoldKey, command: Rendered) -> Vec<Step> {
+        let Some(timeout) = self.holds.get(&key).map(|hold| hold.timeout) else { return Vec::new() };
+        let note = self.note(key);
         let id = self.next_job;
         self.next_job = self.next_job.wrapping_add(1);
         self.jobs.insert(id, key);
         let door = key.door.as_str().into();
-        Some(Step::Run(Job { id: JobId::Hold(id), door, command, manner: Manner::Within(timeout) }))
+        let job = Job { id: JobId::Hold(id), door, command, manner: Manner::Within(timeout) };
+        note.into_iter().chain([Step::Run(job)]).collect()
     }
+}
+
+/// Tells of a command that failed.
+fn failure(key: HoldKey, ended: Ended, next: Next) -> Vec<Step> {
+    let event = Event::CommandFailed { door: key.door, ended, next };
+    if ended == Ended::Status(0) { Vec::new() } else { [Step::Say(event)].into() }
 }

@@ -132,9 +132,9 @@ impl Admit {
                 self.effects.push_back(Effect::Note(Record::RunOpen(id, until, is_sure)));
             }
             Step::RecordClosing(id) => self.record(Record::RunClosing(id), Awaited::Run(id)),
-            Step::NoteClosed(id) => self.effects.push_back(Effect::Note(Record::RunClosed(id))),
+            Step::RecordClosed(id) => self.record(Record::RunClosed(id), Awaited::Nothing),
             Step::StopFailed(door, ended, wait) => {
-                let next = wait.map_or(Next::NeedsAttention, Next::RetryIn);
+                let next = Next::RetryIn(wait);
                 self.effects.push_back(Effect::Say(Event::StopFailed { door, ended, next }));
             }
         }

@@ -89,7 +89,7 @@ impl Deadline {
 }
 
 /// How long an opening lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Term {
     /// For how long it was last granted.
     pub lease: Lease,
@@ -170,6 +170,37 @@ pub struct Command {
     pub start: Rendered,
     /// What closes, if anything does.
     pub stop: Option<Rendered>,
+}
+
+/// What a pair of commands holds open, whichever openings need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldKey {
+    /// The door.
+    pub door: ServiceName,
+    /// For whom.
+    pub address: Address,
+    /// The port; `None` where the pair is for the whole door.
+    pub port: Option<ServicePort>,
+}
+
+impl HoldKey {
+    pub(super) const fn of(opening: &Opening, port: Option<ServicePort>) -> Self {
+        Self { door: opening.door, address: opening.address, port }
+    }
+}
+
+/// How far a pair of commands has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// So many stops are due: one for each start that has succeeded, or may have.
+    pub due: u32,
+    /// Whether its start has succeeded, and no stop has begun since.
+    pub is_open: bool,
+}
+
+impl Held {
+    /// An opening needs it, and nobody knows whether its start has run.
+    pub(super) const UNKNOWN: Self = Self { due: 1, is_open: false };
 }
 
 /// An opening.

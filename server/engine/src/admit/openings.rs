@@ -207,7 +207,7 @@ mod tests {
     use knock_spa_proto::time::{Now, UnixTime};
 
     use super::*;
-    use crate::rules::{Action, Door, Lease};
+    use crate::rules::{Action, Door, Lease, OnStop};
 
     #[test]
     fn nothing_stays_behind_of_what_is_removed() {
@@ -217,6 +217,7 @@ mod tests {
             open_for: Lease::Forever,
             max_open: Lease::Forever,
             action: Action::Guard,
+            on_stop: OnStop::Keep,
             classic: None,
         };
         let now = Now { boot: BootTime::from_nanos(1), unix: UnixTime::from_nanos(1) };

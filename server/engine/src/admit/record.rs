@@ -15,7 +15,7 @@ use knock_spa_proto::port::{ServicePort, Transport};
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
-use super::opening::{Command, Deadline, Means, Opening, OpeningId, Origin, Term};
+use super::opening::{Command, Deadline, Held, HoldKey, Means, Opening, OpeningId, Origin, Term};
 use super::runs::{Run, RunId};
 use crate::command::Rendered;
 use crate::knockd::Again;
@@ -45,6 +45,10 @@ pub enum Record {
     RunClosing(RunId),
     /// Its stop has run.
     RunClosed(RunId),
+    /// So far a pair of commands has come that openings share.
+    Held(HoldKey, Held),
+    /// Its stop has succeeded: of the openings that are being closed none needs it any more.
+    LetGo(HoldKey),
 }
 
 /// A decision: the packet that is used up by it, and the openings that it makes and ends.
@@ -107,6 +111,16 @@ impl Record {
                 fields.put_u8(9);
                 fields.put_u64(id.0);
             }
+            Self::Held(key, held) => {
+                fields.put_u8(10);
+                put_hold_key(&mut fields, key);
+                fields.put_u32(held.due);
+                fields.put_u8(u8::from(held.is_open));
+            }
+            Self::LetGo(key) => {
+                fields.put_u8(11);
+                put_hold_key(&mut fields, key);
+            }
         }
         fields
     }
@@ -132,6 +146,11 @@ impl Record {
             }
             8 => Self::RunClosing(RunId(fields.u64()?)),
             9 => Self::RunClosed(RunId(fields.u64()?)),
+            10 => {
+                let key = read_hold_key(&mut fields)?;
+                Self::Held(key, Held { due: fields.u32()?, is_open: read_bool(&mut fields)? })
+            }
+            11 => Self::LetGo(read_hold_key(&mut fields)?),
             _ => return None,
         };
         fields.is_empty().then_some(record)
@@ -217,6 +236,20 @@ fn read_bool(fields: &mut Reader<'_>) -> Option<bool> {
         1 => Some(true),
         _ => None,
     }
+}
+
+fn put_hold_key(fields: &mut Vec<u8>, key: &HoldKey) {
+    fields.put(&key.door.to_bytes());
+    fields.put(&key.address.to_bytes());
+    put_option(fields, key.port.as_ref(), put_port);
+}
+
+fn read_hold_key(fields: &mut Reader<'_>) -> Option<HoldKey> {
+    Some(HoldKey {
+        door: ServiceName::from_bytes(fields.array()?).ok()?,
+        address: Address::from_bytes(fields.array()?),
+        port: read_option(fields, read_port)?,
+    })
 }
 
 fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
@@ -375,6 +408,11 @@ mod tests {
     #[test]
     fn every_record_survives_the_way_and_only_whole() {
         let server = ServerSecret::from_bytes([7; 32]).public();
+        let key = HoldKey {
+            door: "ssh".parse().unwrap(),
+            address: Address::new("192.0.2.1".parse().unwrap()),
+            port: Some("tcp/22".parse().unwrap()),
+        };
         let records = [
             Record::Started([3; 16]),
             Record::Key(server),
@@ -382,6 +420,8 @@ mod tests {
             Record::Change(Change::default()),
             Record::Closing(OpeningId(4)),
             Record::Floor(UnixTime::from_nanos(8)),
+            Record::Held(key, Held { due: 2, is_open: true }),
+            Record::LetGo(HoldKey { port: None, ..key }),
         ];
         for record in records {
             let bytes = record.encode();

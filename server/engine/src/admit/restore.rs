@@ -8,11 +8,11 @@ use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
-use super::opening::{Deadline, Means, Opening, OpeningId, Term};
+use super::opening::{Deadline, Held, HoldKey, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::runs::{Run, RunId, Runs, Stage};
 use super::server_keys::KeyUses;
-use super::{Admit, Awaited};
+use super::{Admit, Awaited, Closing, LEEWAY};
 use crate::admit::explaining::Explanations;
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
@@ -25,6 +25,9 @@ pub struct History {
     marks: BTreeMap<ClientKey, UnixTime>,
     keys: BTreeSet<[u8; 32]>,
     openings: BTreeMap<OpeningId, (Option<BootId>, Opening)>,
+    /// Those of them that were being closed.
+    closing: BTreeSet<OpeningId>,
+    holds: BTreeMap<HoldKey, (Option<BootId>, Held)>,
     runs: BTreeMap<RunId, PastRun>,
     boot: Option<BootId>,
     floor: UnixTime,
@@ -51,6 +54,8 @@ impl Default for History {
             marks: BTreeMap::new(),
             keys: BTreeSet::new(),
             openings: BTreeMap::new(),
+            closing: BTreeSet::new(),
+            holds: BTreeMap::new(),
             runs: BTreeMap::new(),
             boot: None,
             floor: UnixTime::EPOCH,
@@ -72,8 +77,11 @@ impl History {
             Record::Closing(id) => {
                 if let Some((_, opening)) = self.openings.get_mut(&id) {
                     opening.term.until = Some(OVERDUE);
+                    self.closing.insert(id);
                 }
             }
+            Record::Held(key, held) => drop(self.holds.insert(key, (self.boot, held))),
+            Record::LetGo(key) => self.let_go(key),
             Record::Floor(stamp) => self.floor = self.floor.max(stamp),
             Record::RunBegun(run) => {
                 self.runs.insert(run.id, PastRun { opened_in: self.boot, run, until: None, is_sure: false });
@@ -92,6 +100,26 @@ impl History {
         }
     }
 
+    /// What is being closed has no part in this any more; what was asked for since has.
+    fn let_go(&mut self, key: HoldKey) {
+        self.holds.remove(&key);
+        for id in &self.closing {
+            if let Some((_, opening)) = self.openings.get_mut(id)
+                && let (door, address) = (opening.door, opening.address)
+                && (door, address) == (key.door, key.address)
+                && let Means::Commands { commands, .. } = &mut opening.means
+            {
+                commands.retain(|command| command.port != key.port);
+            }
+        }
+    }
+
+    /// How far a pair of commands has come. What commands had opened in another boot may have gone with it.
+    fn held(&self, key: HoldKey, boot: BootId) -> Held {
+        let Some((noted_in, held)) = self.holds.get(&key) else { return Held::UNKNOWN };
+        Held { is_open: held.is_open && *noted_in == Some(boot), ..*held }
+    }
+
     fn push_change(&mut self, change: Change) {
         if let Some((client, stamp)) = change.mark {
             let mark = self.marks.entry(client).or_insert(stamp);
@@ -103,6 +131,7 @@ impl History {
         }
         for id in change.closed {
             self.openings.remove(&id);
+            self.closing.remove(&id);
         }
     }
 
@@ -136,18 +165,22 @@ pub struct Restored {
 impl Restored {
     /// The state after `history`, in the boot `boot`, now: openings whose time is over end at once.
     #[must_use]
-    pub fn new(history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
+    pub fn new(mut history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
         let state_lost = rules.servers().iter().any(|server| !history.knows(server));
         let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
+        // What acted from memory was made before it did, or hardly after: see `Admit::early`. On a disk that takes
+        // nothing no keeper can note that it did so.
+        let started = now.unix.saturating_add(LEEWAY);
         // A clock that was far ahead when marks were lost must not keep everybody out until then.
         let farthest = now.unix.saturating_add(rules.window().saturating_mul(2));
         let mut admit = Admit {
             rules: rules.clone(),
             own,
-            marks: history.marks,
-            floor: history.floor.min(farthest).max(lost_now),
+            marks: core::mem::take(&mut history.marks),
+            floor: history.floor.min(farthest).max(lost_now).max(started),
             buckets: BTreeMap::new(),
             openings: Openings::default(),
+            early: BTreeSet::new(),
             holds: Holds::default(),
             runs: Runs::default(),
             spent: BTreeSet::new(),
@@ -162,13 +195,14 @@ impl Restored {
             next_opening: history.next_opening,
             effects: alloc::collections::VecDeque::new(),
         };
-        for (opened_in, mut opening) in history.openings.into_values() {
-            if opened_in != Some(boot) {
+        for (opened_in, opening) in history.openings.values() {
+            let mut opening = opening.clone();
+            if *opened_in != Some(boot) {
                 opening.term = carried_over(opening.term, now);
             }
-            admit.adopt(opening);
+            admit.adopt(opening, |key| history.held(key, boot));
         }
-        for past in history.runs.into_values() {
+        for past in core::mem::take(&mut history.runs).into_values() {
             let until = past.until_now(boot, now);
             admit.runs.adopt(past.run, until, past.is_sure);
         }
@@ -207,10 +241,13 @@ fn carried_over(term: Term, now: Now) -> Term {
 }
 
 impl Admit {
-    /// Puts an opening of the journal in force; what it moved is taken to be where it was.
-    fn adopt(&mut self, opening: Opening) {
+    /// Puts an opening of the journal in force; what it moved is taken to be where the journal says.
+    fn adopt(&mut self, opening: Opening, held: impl Fn(HoldKey) -> Held) {
         if let Means::Commands { commands, timeout } = &opening.means {
-            commands.iter().for_each(|command| self.holds.adopt(&opening, command, *timeout));
+            for command in commands {
+                let held = held(HoldKey::of(&opening, command.port));
+                self.holds.adopt(&opening, command, *timeout, held);
+            }
         }
         let (id, term) = (opening.id, opening.term);
         self.openings.insert(opening);
@@ -226,10 +263,12 @@ impl Admit {
         let change = |mark, opened| Record::Change(Change { mark, opened, closed: Vec::new() });
         let marks = self.marks.iter().map(|(client, stamp)| Some((*client, *stamp)));
         records.extend(marks.map(|mark| change(mark, Vec::new())));
-        let closing = self.closing.values().map(|closing| &closing.opening).chain(self.awaiting_close());
-        let openings = self.openings.iter().chain(closing.clone());
+        let closing = self.closing.values().map(Closing::left).chain(self.awaiting_close().cloned());
+        let closing: Vec<Opening> = closing.collect();
+        let openings = self.openings.iter().chain(&closing);
         records.extend(openings.map(|opening| change(None, [opening.clone()].into())));
-        records.extend(closing.map(|opening| Record::Closing(opening.id)));
+        records.extend(closing.iter().map(|opening| Record::Closing(opening.id)));
+        records.extend(self.holds.records());
         for (run, stage) in self.runs.iter() {
             records.push(Record::RunBegun(run.clone()));
             records.extend(match stage {

@@ -18,11 +18,9 @@ use self::room::{NoRoom, Room};
 use super::closes::{CloseState, CloseStatus};
 use super::effect::{Ended, Job, JobId, Manner};
 use super::opening::Deadline;
+use super::tries::Tries;
 use crate::command::Rendered;
 use crate::knockd::{Again, Said};
-
-/// Tries of a stop command that does not even start, or is killed, before somebody must look.
-const MAX_STOPS: u32 = 5;
 
 /// Names a run for as long as the journal remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,12 +60,10 @@ enum Phase {
     Renewing(Rendered),
     /// The record that it is being closed is being written.
     Closing,
-    /// The stop command runs, for the time of this number.
-    Stopping(u32),
+    /// The stop command runs, after so many tries that failed.
+    Stopping(Tries),
     /// The stop command did not run to its end so many times; it runs again at this time.
-    Retry(u32, BootTime),
-    /// It failed too often.
-    Stuck,
+    Retry(Tries, BootTime),
 }
 
 #[derive(Debug)]
@@ -125,10 +121,10 @@ pub(super) enum Step {
     NoteOpen(RunId, Deadline, bool),
     /// Record that this is being closed, then say so with [`Runs::handle_recorded`].
     RecordClosing(RunId),
-    /// Note that this is closed.
-    NoteClosed(RunId),
-    /// The stop command did not run to its end, and is tried again after this span, or never.
-    StopFailed(String, Ended, Option<Duration>),
+    /// Record that this is closed.
+    RecordClosed(RunId),
+    /// The stop command did not run to its end, and is tried again after this span.
+    StopFailed(String, Ended, Duration),
 }
 
 /// What another knock can be for as well: a door, an address, and what closes. Doors may share a name, and commands
@@ -197,7 +193,7 @@ impl Runs {
                 let (door, stop) = (entry.run.door.clone(), entry.run.stop.clone());
                 Some(Some(Step::Run(self.job(&door, Some(id), stop, Manner::KnockdStop))))
             }
-            Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => None,
+            Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) => None,
         }
     }
 
@@ -226,14 +222,13 @@ impl Runs {
                 let door = entry.run.door.clone();
                 Some(self.start(&door, Some(id), start))
             }
-            Phase::Closing => self.stop(id, 1),
+            Phase::Closing => self.stop(id, Tries::default()),
             Phase::Starting
             | Phase::Open(_)
             | Phase::Unsure(_)
             | Phase::Renewing(_)
             | Phase::Stopping(_)
-            | Phase::Retry(..)
-            | Phase::Stuck => None,
+            | Phase::Retry(..) => None,
         }
     }
 
@@ -269,34 +264,29 @@ impl Runs {
                 let [failed, next] = self.handle_stopped(id, tries, ended, now.boot);
                 [said, failed, next]
             }
-            Phase::Recorded(_)
-            | Phase::Open(_)
-            | Phase::Unsure(_)
-            | Phase::Closing
-            | Phase::Retry(..)
-            | Phase::Stuck => [said, None, None],
+            Phase::Recorded(_) | Phase::Open(_) | Phase::Unsure(_) | Phase::Closing | Phase::Retry(..) => {
+                [said, None, None]
+            }
         }
     }
 
     /// A stop that ran to its end has done what it could, whatever its status: a second one could close what another
     /// knock has opened meanwhile.
-    fn handle_stopped(&mut self, id: RunId, tries: u32, ended: Ended, now: BootTime) -> [Option<Step>; 2] {
-        if let Ended::Status(_) = ended {
+    fn handle_stopped(&mut self, id: RunId, tries: Tries, ended: Ended, now: BootTime) -> [Option<Step>; 2] {
+        let again = match ended {
+            Ended::Status(_) => None,
+            Ended::Killed | Ended::TimedOut | Ended::NotStarted => tries.fail(ended),
+        };
+        let Some((tries, wait)) = again else {
             self.remove(id);
-            return [Some(Step::NoteClosed(id)), None];
-        }
+            return [Some(Step::RecordClosed(id)), None];
+        };
         let Some(entry) = self.entries.get_mut(&id) else { return [None, None] };
         entry.failed = Some(ended);
-        let door = entry.run.door.clone();
-        if tries >= MAX_STOPS {
-            entry.phase = Phase::Stuck;
-            return [Some(Step::StopFailed(door, ended, None)), None];
-        }
-        let wait = Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX));
         let at = now.saturating_add(wait);
         entry.phase = Phase::Retry(tries, at);
         self.due.insert((at, id));
-        [Some(Step::StopFailed(door, ended, Some(wait))), None]
+        [Some(Step::StopFailed(entry.run.door.clone(), ended, wait)), None]
     }
 
     /// Goes on with one run whose time has come.
@@ -309,13 +299,12 @@ impl Runs {
                 let (door, from) = (entry.run.door.clone(), entry.run.address);
                 [Some(Step::Say(Said::CommandTimeout { door, from })), self.close(id)]
             }
-            Phase::Retry(tries, _) => [self.stop(id, tries.saturating_add(1)), None],
+            Phase::Retry(tries, _) => [self.stop(id, tries), None],
             Phase::Recorded(_)
             | Phase::Starting
             | Phase::Renewing(_)
             | Phase::Closing
-            | Phase::Stopping(_)
-            | Phase::Stuck => [None, None],
+            | Phase::Stopping(_) => [None, None],
         })
     }
 
@@ -338,8 +327,7 @@ impl Runs {
             | Phase::Renewing(_)
             | Phase::Closing
             | Phase::Stopping(_)
-            | Phase::Retry(..)
-            | Phase::Stuck => None,
+            | Phase::Retry(..) => None,
         }
     }
 
@@ -348,10 +336,9 @@ impl Runs {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// How many stop commands did not run to their end and will be tried again, and how many of those are given up.
-    pub(super) fn failing(&self) -> (usize, usize) {
-        let count = |is: fn(&Phase) -> bool| self.entries.values().filter(|entry| is(&entry.phase)).count();
-        (count(|phase| matches!(phase, Phase::Retry(..))), count(|phase| *phase == Phase::Stuck))
+    /// How many stop commands did not run to their end, and will be tried again.
+    pub(super) fn failing(&self) -> usize {
+        self.entries.values().filter(|entry| matches!(entry.phase, Phase::Retry(..))).count()
     }
 
     /// The runs with a stop.
@@ -361,7 +348,7 @@ impl Runs {
                 Phase::Recorded(_) | Phase::Starting | Phase::Renewing(_) => Stage::Starting,
                 Phase::Open(until) => Stage::Open(until),
                 Phase::Unsure(until) => Stage::Unsure(until),
-                Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) | Phase::Stuck => Stage::Closing,
+                Phase::Closing | Phase::Stopping(_) | Phase::Retry(..) => Stage::Closing,
             };
             (&entry.run, stage)
         })
@@ -373,7 +360,6 @@ impl Runs {
             let state = match entry.phase {
                 Phase::Closing | Phase::Stopping(_) => CloseState::Running,
                 Phase::Retry(_, at) => CloseState::RetryAt(at),
-                Phase::Stuck => CloseState::NeedsAttention,
                 Phase::Recorded(_)
                 | Phase::Starting
                 | Phase::Open(_)
@@ -420,7 +406,7 @@ impl Runs {
         Step::Run(self.job(door, run, command, Manner::KnockdStart))
     }
 
-    fn stop(&mut self, id: RunId, tries: u32) -> Option<Step> {
+    fn stop(&mut self, id: RunId, tries: Tries) -> Option<Step> {
         let entry = self.entries.get_mut(&id)?;
         entry.phase = Phase::Stopping(tries);
         let (door, command) = (entry.run.door.clone(), entry.run.stop.clone());

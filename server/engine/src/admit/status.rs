@@ -111,8 +111,8 @@ impl Admit {
     /// Stop commands that failed and will be tried again, and those that are given up.
     #[must_use]
     pub fn failing_closes(&self) -> (usize, usize) {
-        let ((retried, stuck), (more, also)) = (self.holds.failing(), self.runs.failing());
-        (retried.saturating_add(more), stuck.saturating_add(also))
+        let (retried, stuck) = self.holds.failing();
+        (retried.saturating_add(self.runs.failing()), stuck)
     }
 
     /// When the newest packet of each client was made that was proved to be its own.

@@ -40,7 +40,7 @@ use super::*;
 use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};
-use crate::rules::{Action, Door, Lease};
+use crate::rules::{Action, Door, Lease, OnStop};
 
 const WINDOW: Duration = Duration::from_secs(60);
 const ALICE4: &str = "198.51.100.7";
@@ -90,6 +90,7 @@ fn door(name_text: &str, ports: &[&str]) -> Door {
         open_for: Lease::For(secs(60)),
         max_open: Lease::For(secs(3600)),
         action: Action::Guard,
+        on_stop: OnStop::Keep,
         classic: None,
     }
 }
@@ -107,7 +108,7 @@ fn command_door(name_text: &str, ports: &[&str], per_port: bool) -> Door {
         stop6: None,
         timeout: secs(30),
     };
-    Door { action: Action::Command(action), ..door(name_text, ports) }
+    Door { action: Action::Command(action), on_stop: OnStop::Close, ..door(name_text, ports) }
 }
 
 /// The same door, which a classic knock opens as well.

@@ -233,6 +233,8 @@ fn a_door_without_a_stop_command_is_over_without_one() {
         action.stop = None;
     }
     let mut world = World::new(rules([knocked(once)].into(), clients()));
+    // Where nothing closes, it starts each time.
+    world.shell.unsure.insert("wake 198.51.100.7".into());
     world.knock("wake", ALICE4);
     world.pass(secs(59));
     world.knock("wake", ALICE4);
@@ -301,4 +303,102 @@ fn a_stop_of_the_keeper_ends_what_commands_hold_open() {
     assert_eq!((world.shell.open.len(), world.guard().len()), (0, 1));
     world.crash();
     assert_eq!(world.status(), ["ssh 198.51.100.7 alice 60"]);
+}
+
+/// Where a start has succeeded, or may have, a keeper that is killed changes nothing.
+#[test]
+fn what_is_known_to_be_open_is_not_started_again_after_a_crash() {
+    let mut world = World::new(everything());
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    world.crash();
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    world.ask(&bob(), &open("vpn").ttl(100), ALICE4);
+    assert_eq!(world.shell.ran, [START]);
+    // The same from a new journal.
+    world.crash();
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    assert_eq!(world.shell.ran, [START]);
+    // With the machine goes what commands did.
+    world.reboot(secs(1));
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    assert_eq!(world.shell.ran, [START, STOP, START]);
+}
+
+#[test]
+fn what_is_known_to_be_stopped_is_not_stopped_again_after_a_crash() {
+    let stop = |port: &str| alloc::format!("stop db {ALICE4} tcp/{port}");
+    for in_a_new_journal in [false, true] {
+        let mut world = World::new(everything());
+        world.ask(&alice(), &open("db"), ALICE4);
+        world.shell.failing = "stop db 198.51.100.7 tcp/5433";
+        world.close("db", None);
+        if in_a_new_journal {
+            world.disk.durable = world.admit.snapshot([1; 16]);
+        }
+        ran(&mut world);
+        world.shell.failing = "";
+        world.crash();
+        assert_eq!(ran(&mut world), [stop("5433")]);
+        assert!(world.shell.open.is_empty() && world.admit.closing.is_empty());
+    }
+    // What is closed as a whole is on record, whatever the power does.
+    let mut world = World::new(everything());
+    world.ask(&alice(), &open("db"), ALICE4);
+    world.close("db", None);
+    ran(&mut world);
+    world.reboot(secs(1));
+    assert_eq!(ran(&mut world), [""; 0]);
+}
+
+/// Each start that may have done its work is undone, also by a keeper that knows of it by the journal alone.
+#[test]
+fn as_many_stops_run_after_a_crash_as_starts_may_have() {
+    for ended in [None, Some(Ended::Killed)] {
+        let mut world = World::new(everything());
+        (world.shell.failing, world.shell.failing_by) = (if ended.is_some() { "start" } else { "" }, ended);
+        world.ask(&alice(), &open("vpn"), ALICE4);
+        (world.shell.failing, world.shell.failing_by) = ("stop", None);
+        world.close("vpn", None);
+        world.ask(&alice(), &open("vpn"), ALICE4);
+        assert_eq!(world.shell.open[VPN], 2, "what was open could not be closed before");
+        world.shell.failing = "";
+        world.crash();
+        ran(&mut world);
+        world.close("vpn", None);
+        assert_eq!(ran(&mut world), [STOP; 2]);
+        assert!(world.shell.open.is_empty() && world.admit.closing.is_empty());
+    }
+}
+
+#[test]
+fn a_door_says_what_a_stop_of_the_keeper_does() {
+    let mut with = doors();
+    for door in &mut with {
+        door.on_stop = match door.name {
+            name if name == self::name("ssh") || name == self::name("db") => OnStop::Close,
+            _ => OnStop::Keep,
+        };
+    }
+    let mut world = World::new(rules(with, clients()));
+    world.ask(&alice(), &open("ssh,web,db,vpn").ttl(100), ALICE4);
+    ran(&mut world);
+    world.stop();
+    assert_eq!(world.guard(), [element(ALICE4, "tcp/443"), element(ALICE4, "udp/443")]);
+    assert_eq!(world.shell.open.keys().collect::<Vec<_>>(), [VPN]);
+    // The next keeper starts nothing again, and closes on time.
+    ran(&mut world);
+    world.stop_and_start();
+    world.ask(&alice(), &open("vpn").ttl(50), ALICE4);
+    assert_eq!(ran(&mut world), [""; 0]);
+    world.pass(secs(99));
+    assert_eq!(ran(&mut world), [""; 0]);
+    world.pass(secs(1));
+    assert_eq!(ran(&mut world), [STOP]);
+    // Or late, where it comes late.
+    world.ask(&alice(), &open("vpn").ttl(100), ALICE4);
+    world.stop();
+    world.now = world.now.saturating_add(secs(101));
+    world.crash();
+    assert_eq!(ran(&mut world), [START, STOP]);
+    assert!(world.status().is_empty());
 }

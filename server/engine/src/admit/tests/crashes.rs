@@ -103,7 +103,7 @@ fn check(story: Story, fuse: usize, how: Return) {
     world.shell.slow = false;
     world.shell.failing = "";
     if matches!(how, Return::KilledLate) {
-        world.disk.keep_unsynced();
+        world.disk.keep_appended();
     }
     let ends = ends(&world);
     come_back(&mut world, how);
@@ -126,7 +126,7 @@ fn check(story: Story, fuse: usize, how: Return) {
     assert!(world.guard().is_empty() && world.status().is_empty());
     assert!(world.shell.open.is_empty(), "{:?} was never closed", world.shell.open);
     assert!(world.admit.closing.is_empty() && world.admit.poll_timeout().is_none());
-    world.disk.keep_unsynced();
+    world.disk.keep_appended();
     assert!(world.disk.openings().is_empty(), "the journal remembers what is over");
 }
 

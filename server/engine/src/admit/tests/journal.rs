@@ -150,3 +150,93 @@ fn what_was_done_without_a_journal_is_in_the_next() {
     world.deliver(&claim);
     assert_eq!(world.refused(), [(Refusal::Replayed, 1)]);
 }
+
+/// Where nobody will know that it was taken, a packet acts no earlier than by its own time: so whoever comes next need
+/// refuse no more than what was made before it came.
+#[test]
+fn from_memory_no_packet_opens_before_its_time() {
+    let mut world = World::new(everything());
+    (world.disk.broken, world.disk.sealed) = (true, true);
+    let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh").ttl(100), ALICE4);
+    world.deliver(&ahead);
+    assert!(world.guard().is_empty());
+    world.pass(secs(29));
+    assert!(world.guard().is_empty());
+    world.pass(secs(1));
+    assert_eq!(
+        world.left(element(ALICE4, "tcp/22")),
+        Some(secs(70)),
+        "its time runs from when it was granted"
+    );
+    // The disk is mended, and the keeper killed, before anything is recorded.
+    (world.disk.broken, world.disk.sealed) = (false, false);
+    world.crash();
+    assert!(!world.state_lost, "nothing shows that records are missing");
+    world.deliver(&ahead);
+    assert_eq!((world.guard(), world.refused()), (Vec::new(), [(Refusal::Replayed, 1)].into()));
+    world.ask(&alice(), &open("ssh"), ALICE4);
+    assert_eq!(world.admit.accepted(), 1, "what is made now is taken at once");
+}
+
+#[test]
+fn who_waits_for_its_time_is_shortened_and_closed_like_everybody() {
+    let wait = || {
+        let mut world = World::new(everything());
+        world.disk.broken = true;
+        let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh").ttl(100), ALICE4);
+        world.deliver(&ahead);
+        world
+    };
+    let mut world = wait();
+    let alice_for = |limit| Client { max_open: Some(secs(limit)), ..client("alice", &alice(), &["ssh"]) };
+    world.reload(rules(doors(), [alice_for(40)].into()));
+    world.pass(secs(30));
+    assert_eq!(world.left(element(ALICE4, "tcp/22")), Some(secs(10)));
+    let mut world = wait();
+    assert_eq!(world.close("ssh", None), 1);
+    world.pass(secs(100));
+    assert!(world.guard().is_empty());
+}
+
+#[test]
+fn those_who_wait_for_their_time_are_few() {
+    let mut world = World::new(everything());
+    world.disk.broken = true;
+    for _ in 0..MAX_EARLY + 2 {
+        let ahead = world.claim_ahead(secs(30), &alice(), &open("ssh"), ALICE4);
+        world.deliver(&ahead);
+        world.now = world.now.saturating_add(Duration::from_millis(10));
+    }
+    assert_eq!((world.admit.early.len(), world.refused()), (MAX_EARLY, [(Refusal::Unrecorded, 2)].into()));
+}
+
+/// Nobody knows what a keeper did that could not write: whatever was made before this one started is refused.
+#[test]
+fn a_start_takes_nothing_that_was_made_before_it() {
+    for stops in [false, true] {
+        let mut world = World::new(everything());
+        let held_back = world.claim(&alice(), &open("ssh"), ALICE4);
+        world.pass(secs(1));
+        if stops {
+            world.stop_and_start();
+        } else {
+            world.crash();
+        }
+        world.deliver(&held_back);
+        assert_eq!(world.refused(), [(Refusal::Replayed, 1)]);
+        world.ask(&alice(), &open("ssh"), ALICE4);
+        assert_eq!(world.admit.accepted(), 1, "what is made now is taken at once");
+    }
+}
+
+/// A clock that was set right must not keep everybody out until it is where it was.
+#[test]
+fn a_floor_that_the_clock_has_left_far_behind_keeps_nobody_out() {
+    let mut world = World::new(everything());
+    world.now.unix = world.now.unix.saturating_add(secs(86_400));
+    world.crash();
+    world.now.unix = UnixTime::from_nanos(world.now.unix.as_nanos() - 86_400_000_000_000);
+    let claim = world.claim_at(world.now.unix, &alice(), &open("ssh"), ALICE4);
+    world.deliver(&claim);
+    assert_eq!(world.admit.accepted(), 1);
+}

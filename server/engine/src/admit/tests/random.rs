@@ -97,7 +97,7 @@ impl Pair {
             Event::Crash => self.crash(),
             Event::Reboot(seconds) => {
                 self.world.reboot(secs(*seconds));
-                self.model.marks = self.model.durable_marks;
+                self.model.come_back(self.world.now.unix);
                 self.model.gone = self.model.holds();
             }
             Event::Reload { all } => self.reload(*all),
@@ -152,7 +152,7 @@ impl Pair {
         let open = &self.world.shell.open;
         let shut = |key: &String| busy.contains(key) && !open.contains_key(key);
         self.model.gone.extend(self.model.holds().into_iter().filter(shut));
-        self.model.marks = self.model.durable_marks;
+        self.model.come_back(self.world.now.unix);
     }
 
     fn reload(&mut self, all: bool) {

@@ -304,6 +304,7 @@ fn after_a_crash_what_is_known_to_be_open_is_extended() {
     assert_eq!(world.shell.ran.len(), 1);
     // The note that it is open is lost.
     world.knock_knockd(EXTENDING, BOB4);
+    world.disk.unsynced.clear();
     world.crash();
     world.knock_knockd(EXTENDING, BOB4);
     assert_eq!(world.shell.ran.len(), 4, "a start, a stop and a start");

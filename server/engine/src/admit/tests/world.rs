@@ -11,7 +11,7 @@ use alloc::string::ToString;
 
 use super::asking::state;
 use super::*;
-use crate::admit::effect::Enrolment;
+use crate::admit::effect::{Enrolment, Job};
 use crate::admit::record::BootId;
 use files::Files;
 use machine::{Disk, Kernel, Shell};
@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) kernel: Kernel,
     pub(super) shell: Shell,
     pub(super) files: Files,
+    /// Commands that start once everything is written.
+    to_run: Vec<Job>,
     pub(super) said: Vec<Event>,
     /// The doors whose sequences were struck out, in order.
     pub(super) struck_out: Vec<Knockable>,
@@ -39,15 +41,23 @@ pub(super) struct World {
     last_stamp: UnixTime,
     /// Every packet that came, in order.
     pub(super) delivered: Vec<Claim>,
+    /// Whether a keeper ended that had done what is not on record.
+    pub(super) marks_were_lost: bool,
 }
 
 impl World {
     /// A server that has been set up, and runs for the first time.
     pub(super) fn new(rules: Rules) -> Self {
         let keys = rules.servers().iter().copied().map(Record::Key).collect();
-        let now = Now {
+        let begin = Now {
             boot: BootTime::from_nanos(1_000_000_000_000),
             unix: UnixTime::from_nanos(1_790_000_000_000_000_000),
+        };
+        // It started long ago, as far as packets are concerned.
+        let ago = 2 * u64::try_from(WINDOW.as_nanos()).unwrap();
+        let now = Now {
+            boot: BootTime::from_nanos(begin.boot.as_nanos() - ago),
+            unix: UnixTime::from_nanos(begin.unix.as_nanos() - ago),
         };
         let boot = [1; 16];
         let own = [OWN4, OWN6].map(address).into();
@@ -59,6 +69,7 @@ impl World {
             kernel: Kernel::default(),
             shell: Shell::default(),
             files: Files::of(&rules),
+            to_run: Vec::new(),
             said: Vec::new(),
             struck_out: Vec::new(),
             state_lost: restored.state_lost,
@@ -70,8 +81,10 @@ impl World {
             steps: 0,
             last_stamp: UnixTime::EPOCH,
             delivered: Vec::new(),
+            marks_were_lost: false,
         };
         world.restart_in(boot);
+        (world.now, world.last_stamp) = (begin, UnixTime::EPOCH);
         world
     }
 
@@ -106,6 +119,18 @@ impl World {
     /// A statement of `client`, signed now.
     pub(super) fn claim(&mut self, client: &ClientSecret, asked: &Asked, from: &str) -> Claim {
         self.request(client, &asked.request(), from)
+    }
+
+    /// The same by a clock that is ahead of the server's.
+    pub(super) fn claim_ahead(
+        &mut self,
+        ahead: Duration,
+        client: &ClientSecret,
+        asked: &Asked,
+        from: &str,
+    ) -> Claim {
+        let Claim { statement, .. } = self.claim(client, asked, from);
+        self.claim_at(statement.stamp().saturating_add(ahead), client, asked, from)
     }
 
     /// The same for any request.
@@ -215,7 +240,7 @@ impl World {
         let end = self.now.saturating_add(span);
         while let Some(due) = self.admit.poll_timeout().filter(|due| *due <= end.boot && !self.is_dead()) {
             self.now = self.now.saturating_add(due.saturating_since(self.now.boot));
-            self.admit.handle_timeout(self.now);
+            self.handle_timeout();
             self.settle();
         }
         self.now = end;
@@ -240,12 +265,12 @@ impl World {
                 }
                 self.carry_out(effect, &mut tickets);
             }
-            let idle = tickets.is_empty() && (self.shell.slow || self.shell.running.is_empty());
+            let notes_alone = tickets.is_empty();
+            self.write(tickets);
+            self.start_all();
+            let idle = notes_alone && (self.shell.slow || self.shell.running.is_empty());
             if idle || self.is_dead() {
                 return;
-            }
-            if !tickets.is_empty() {
-                self.write(tickets);
             }
             if !self.shell.slow {
                 self.end_all();
@@ -256,10 +281,10 @@ impl World {
     fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
         match effect {
             Effect::Record(ticket, record) => {
-                self.disk.unsynced.push(record);
+                self.disk.appended.push(record);
                 tickets.push(ticket);
             }
-            Effect::Note(record) => self.disk.unsynced.push(record),
+            Effect::Note(record) => self.disk.appended.push(record),
             Effect::Open(elements) => {
                 for (element, left) in elements {
                     self.check_on_record(element, left);
@@ -273,7 +298,7 @@ impl World {
                     self.cut.push((element, self.shell.open.keys().cloned().collect()));
                 }
             }
-            Effect::Run(job) => self.shell.start(job),
+            Effect::Run(job) => self.to_run.push(job),
             Effect::StrikeOut(ticket, knocked) => {
                 let struck = if self.disk.broken { Err(Unwritten) } else { Ok(()) };
                 self.struck_out.extend(struck.map(|()| knocked).ok());
@@ -298,17 +323,54 @@ impl World {
         }
     }
 
+    /// Commands start when what was noted before them is written.
+    fn start_all(&mut self) {
+        for job in core::mem::take(&mut self.to_run) {
+            if self.step() {
+                self.shell.start(job);
+            }
+        }
+    }
+
     fn write(&mut self, tickets: Vec<Ticket>) {
-        if !self.step() {
+        if tickets.is_empty() && self.disk.appended.is_empty() || !self.step() {
             return;
+        }
+        if tickets.is_empty() {
+            return self.disk.flush();
         }
         let result = self.disk.sync(|| self.admit.snapshot(self.boot));
         if !self.step() {
             return;
         }
         for ticket in tickets {
+            let asked = match self.admit.awaited.get(&ticket) {
+                Some(Awaited::Opening(begun)) if result.is_err() => begun.clone(),
+                _ => Vec::new(),
+            };
             self.admit.handle_outcome(Outcome::Recorded(ticket, result), self.now);
+            self.count_acts_from_memory(asked);
         }
+    }
+
+    /// Counts what has moved of that without a record.
+    fn count_acts_from_memory(&mut self, asked: Vec<Begun>) {
+        let waits = |begun: &Begun| self.admit.early.iter().any(|(_, other)| other == begun);
+        let asked = asked.into_iter().filter(|begun| !waits(begun));
+        let packet = |begun: Begun| {
+            let opening =
+                self.admit.openings.get(begun.id).filter(|opening| opening.means == Means::Guard)?;
+            let Origin::Client(key, _) = opening.origin else { return None };
+            Some((key, begun.made?))
+        };
+        let acted: BTreeSet<_> = asked.filter_map(packet).collect();
+        acted.into_iter().for_each(|mark| *self.disk.used.entry(mark).or_default() += 1);
+    }
+
+    fn handle_timeout(&mut self) {
+        let early: Vec<_> = self.admit.early.iter().map(|(_, begun)| *begun).collect();
+        self.admit.handle_timeout(self.now);
+        self.count_acts_from_memory(early);
     }
 
     /// Every command that runs ends.
@@ -337,23 +399,47 @@ impl World {
 
     // What survives.
 
-    /// The keeper is killed and starts again: what it ran is killed with it, and what was not durable is lost.
+    /// The keeper is killed and starts again: what it ran is killed with it, and what it had not written is lost.
     pub(super) fn crash(&mut self) {
-        self.disk.unsynced.clear();
+        self.disk.outlive_keeper();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
         self.restart_in(self.boot);
     }
 
-    /// The same, but everything that was written reached the disk.
+    /// The same, but everything that was to be written was.
     pub(super) fn crash_written(&mut self) {
-        self.disk.keep_unsynced();
+        self.disk.keep_appended();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
         self.restart_in(self.boot);
+    }
+
+    /// The keeper is told to stop and does, and starts again.
+    pub(super) fn stop_and_start(&mut self) {
+        self.stop();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
+        self.restart_in(self.boot);
+    }
+
+    /// The keeper is told to stop, and does.
+    pub(super) fn stop(&mut self) {
+        self.admit.handle_stop(self.now);
+        self.settle();
+        self.end_all();
+        self.settle();
+        self.disk.keep_appended();
     }
 
     /// The machine stops and boots again, `down` later: its sets and what commands had done are gone.
     pub(super) fn reboot(&mut self, down: Duration) {
-        self.disk.unsynced.clear();
-        self.kernel = Kernel::default();
+        self.lose_power(down, 0);
+    }
+
+    /// The same, and of what was not synced so many records reached the disk.
+    pub(super) fn lose_power(&mut self, down: Duration, kept: usize) {
+        self.disk.lose_power(kept);
         self.shell.open.clear();
+        self.shell.outlive_keeper(self.disk.openings().into_values());
+        self.kernel = Kernel::default();
         self.now =
             Now { boot: BootTime::from_nanos(30_000_000_000), unix: self.now.unix.saturating_add(down) };
         let [generation, ..] = self.boot;
@@ -371,9 +457,12 @@ impl World {
         self.fuse = None;
         self.boot = boot;
         self.shell.running.clear();
+        self.to_run.clear();
+        // A start takes longer than clocks differ.
+        self.last_stamp = self.last_stamp.max(self.now.unix.saturating_add(LEEWAY));
         let mut history = History::default();
         self.disk.durable.iter().cloned().for_each(|record| history.push(record));
-        if self.disk.is_lost {
+        if self.disk.is_marked {
             history.forget_keys();
         }
         let own = [OWN4, OWN6].map(address).into();
@@ -381,8 +470,17 @@ impl World {
         let restored = Restored::new(history, rules, own, boot, self.now);
         self.admit = restored.admit;
         self.state_lost = restored.state_lost;
-        self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };
-        self.disk.durable = self.admit.snapshot(boot);
+        self.marks_were_lost |= self.disk.is_lost;
+        if self.disk.is_lost {
+            // How often a start ran beside a stop that failed could not be noted.
+            self.shell.open.values_mut().for_each(|count| *count = 1);
+        }
+        if self.disk.broken {
+            self.disk.lose();
+        } else {
+            self.disk = Disk { used: core::mem::take(&mut self.disk.used), ..Disk::default() };
+            self.disk.durable = self.admit.snapshot(boot);
+        }
         self.settle();
         self.kernel.elements.clear();
         for (element, left) in self.admit.elements(self.now.boot) {

@@ -24,11 +24,12 @@ pub(super) struct Packet {
     pub(super) from: &'static str,
 }
 
-#[derive(Default)]
 pub(super) struct Model {
     pub(super) grants: Vec<Grant>,
     pub(super) marks: [u64; 2],
     pub(super) durable_marks: [u64; 2],
+    /// What was made before the keeper came back is refused.
+    pub(super) floor: UnixTime,
     pub(super) reduced: bool,
     /// What is in force but not open: commands had opened it before the machine stopped, or the keeper was killed
     /// before they did, and nobody has asked for it since.
@@ -87,11 +88,25 @@ impl Packet {
     }
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        let (marks, floor) = ([0; 2], UnixTime::EPOCH);
+        Self { grants: Vec::new(), marks, durable_marks: marks, floor, reduced: false, gone: BTreeSet::new() }
+    }
+}
+
 impl Model {
+    /// The keeper comes back after it was cut off.
+    pub(super) fn come_back(&mut self, now: UnixTime) {
+        self.marks = self.durable_marks;
+        self.floor = now.saturating_add(LEEWAY);
+    }
+
     /// Whether the packet is accepted.
     pub(super) fn take(&mut self, packet: &Packet, now: UnixTime) -> bool {
         let who = usize::from(packet.alice);
-        let fresh = packet.stamp.abs_diff(now) <= WINDOW && packet.stamp.as_nanos() > self.marks[who];
+        let newer = packet.stamp.as_nanos() > self.marks[who] && packet.stamp > self.floor;
+        let fresh = packet.stamp.abs_diff(now) <= WINDOW && newer;
         if !fresh || (self.reduced && !packet.alice) {
             return false;
         }

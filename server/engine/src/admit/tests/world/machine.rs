@@ -9,11 +9,17 @@ use crate::admit::effect::Job;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) durable: Vec<Record>,
-    /// Appended, and lost if the machine stops.
+    /// With the system, and lost with the power.
     pub(crate) unsynced: Vec<Record>,
+    /// With the keeper, and lost with it.
+    pub(crate) appended: Vec<Record>,
     pub(crate) broken: bool,
+    /// As long as it is broken it takes no other name for the file either.
+    pub(crate) sealed: bool,
     /// After a failure the file is begun anew; until then it says that records are missing.
     pub(crate) is_lost: bool,
+    /// Whether the file's name says so too.
+    pub(crate) is_marked: bool,
     /// Times that each mark became durable, or was acted on without.
     pub(crate) used: BTreeMap<(ClientKey, UnixTime), usize>,
 }
@@ -36,6 +42,10 @@ pub(crate) struct Shell {
     pub(crate) open: BTreeMap<String, usize>,
     /// Commands that begin so fail; all succeed where empty.
     pub(crate) failing: &'static str,
+    /// How those end; with a status where absent.
+    pub(crate) failing_by: Option<Ended>,
+    /// Of what nobody can know whether it was opened or closed: a start may be repeated, or a stop have nothing to undo.
+    pub(crate) unsure: BTreeSet<String>,
     /// Commands end only when a story says so.
     pub(crate) slow: bool,
 }
@@ -43,44 +53,90 @@ pub(crate) struct Shell {
 impl Disk {
     /// Makes everything durable; after a failure by a new file of the present state.
     pub(crate) fn sync(&mut self, state: impl FnOnce() -> Vec<Record>) -> Result<(), Unwritten> {
-        let records = self.take_unsynced();
+        let records = self.take_appended();
         if self.broken {
-            self.is_lost = true;
+            self.lose();
             return Err(Unwritten);
         }
         if self.is_lost {
-            self.is_lost = false;
+            (self.is_lost, self.is_marked) = (false, false);
             self.durable = state();
         } else {
+            self.durable.append(&mut self.unsynced);
             self.durable.extend(records);
         }
+        self.unsynced.clear();
         Ok(())
     }
-}
 
-impl Disk {
-    pub(crate) fn keep_unsynced(&mut self) {
-        let records = self.take_unsynced();
-        self.durable.extend(records);
+    /// Hands everything to the system, which keeps it through the keeper's end. Nobody begins a new file for that.
+    pub(crate) fn flush(&mut self) {
+        let records = self.take_appended();
+        if self.broken && !records.is_empty() {
+            self.lose();
+        }
+        if !self.is_lost {
+            self.unsynced.extend(records);
+        }
     }
 
-    fn take_unsynced(&mut self) -> Vec<Record> {
-        let records = core::mem::take(&mut self.unsynced);
-        for record in &records {
-            if let Record::Change(Change { mark: Some(mark), .. }) = record {
-                *self.used.entry(*mark).or_default() += 1;
+    /// Nothing is written to the file any more, and its name says so, where it can.
+    pub(crate) const fn lose(&mut self) {
+        self.is_lost = true;
+        self.is_marked |= !self.sealed;
+    }
+
+    /// The machine goes on without the keeper.
+    pub(crate) fn outlive_keeper(&mut self) {
+        self.appended.clear();
+        self.durable.append(&mut self.unsynced);
+    }
+
+    /// The power goes: of what was not synced, so many records are there.
+    pub(crate) fn lose_power(&mut self, kept: usize) {
+        self.appended.clear();
+        self.durable.extend(self.unsynced.drain(..).take(kept));
+    }
+
+    /// What was only appended reaches the disk as well, though nobody was told so.
+    pub(crate) fn keep_appended(&mut self) {
+        self.flush();
+        self.durable.append(&mut self.unsynced);
+    }
+
+    fn take_appended(&mut self) -> Vec<Record> {
+        let records = core::mem::take(&mut self.appended);
+        if !self.broken {
+            for record in &records {
+                if let Record::Change(Change { mark: Some(mark), .. }) = record {
+                    *self.used.entry(*mark).or_default() += 1;
+                }
             }
         }
         records
     }
 
-    /// The openings that are on the disk.
+    /// The openings that are on the disk; of those that are being closed, what is not let go.
     pub(crate) fn openings(&self) -> BTreeMap<OpeningId, Opening> {
-        let mut openings = BTreeMap::new();
+        let (mut openings, mut closing) = (BTreeMap::new(), BTreeSet::new());
         for record in &self.durable {
-            if let Record::Change(change) = record {
-                openings.extend(change.opened.iter().map(|opening| (opening.id, opening.clone())));
-                change.closed.iter().for_each(|id| drop(openings.remove(id)));
+            match record {
+                Record::Change(change) => {
+                    openings.extend(change.opened.iter().map(|opening| (opening.id, opening.clone())));
+                    change.closed.iter().for_each(|id| drop(openings.remove(id)));
+                }
+                Record::Closing(id) => drop(closing.insert(*id)),
+                Record::LetGo(key) => {
+                    let here = |opening: &&mut Opening| {
+                        closing.contains(&opening.id) && HoldKey::of(opening, key.port) == *key
+                    };
+                    for opening in openings.values_mut().filter(here) {
+                        if let Means::Commands { commands, .. } = &mut opening.means {
+                            commands.retain(|command| command.port != key.port);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
         openings
@@ -121,7 +177,12 @@ impl Shell {
         assert!(!busy || matches!(job.id, JobId::Run(_)), "{verb} {what} while another command for it runs");
         // Whatever a command does, it does at once or never, and it may be killed before it ends.
         match verb {
-            "start" => *self.open.entry(what.clone()).or_default() += 1,
+            "start" => {
+                let count = self.open.entry(what.clone()).or_default();
+                let is_known = matches!(job.id, JobId::Hold(_)) && !self.unsure.contains(&what);
+                assert!(!is_known || *count == 0, "{what} is started twice: {:?}", self.ran);
+                *count += 1;
+            }
             "stop" => {}
             _ => panic!("unknown command {verb}"),
         }
@@ -133,15 +194,38 @@ impl Shell {
         let job = self.running.remove(&job).unwrap();
         let (verb, what) = Self::read(&job);
         if !self.failing.is_empty() && format!("{verb} {what}").starts_with(self.failing) {
-            if verb == "start" {
+            self.unsure.insert(what.clone());
+            let ended = self.failing_by.unwrap_or(Ended::Status(1));
+            // What was killed may have done its work before, or not.
+            let is_done = match ended {
+                Ended::TimedOut => true,
+                Ended::Killed => verb == "start",
+                Ended::Status(_) | Ended::NotStarted => false,
+            };
+            if is_done == (verb == "stop") {
                 self.forget(&what);
             }
-            return Ended::Status(1);
+            return ended;
         }
         if verb == "stop" {
+            let is_known = matches!(job.id, JobId::Hold(_)) && !self.unsure.contains(&what);
+            assert!(!is_known || self.open.contains_key(&what), "{what} is stopped twice: {:?}", self.ran);
             self.forget(&what);
         }
         Ended::Status(0)
+    }
+
+    /// The keeper ends, and knows by these records what it had opened.
+    pub(crate) fn outlive_keeper(&mut self, openings: impl Iterator<Item = Opening>) {
+        let busy: Vec<_> = self.busy_with().collect();
+        let of_commands = openings.flat_map(|opening| match opening.means {
+            Means::Commands { commands, .. } => commands,
+            Means::Guard => Vec::new(),
+        });
+        let recorded = of_commands.map(|command| command.start.argv[1..].join(" "));
+        let recorded: Vec<_> = recorded.filter(|what| !self.open.contains_key(what)).collect();
+        self.unsure.extend(busy.into_iter().chain(recorded));
+        self.running.clear();
     }
 
     /// What commands run for.
