@@ -1,68 +1,125 @@
 //! Facts for the administrator's log: fixed event names, values as fields.
 
-use std::time::Duration;
+mod budget;
+mod file;
+mod journald;
+mod layers;
+mod record;
+
+use std::path::Path;
 
 use knock_spa_engine::admit::effect::{Cause, Ended, Event, Next};
+use knock_spa_engine::admit::opening::Origin;
 use knock_spa_engine::knockd::Said;
 use knock_spa_engine::rules::Lease;
+use knock_spa_proto::control::AuditStatus;
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::BootTime;
 
-/// Lines in a second, over time: whoever knows a classic knock can open doors for many addresses, and must not fill
-/// the disk with words.
-const PER_SECOND: u32 = 50;
+use self::budget::{Budget, Kind};
+use self::file::file;
 
-/// Lines at once.
-const BURST: u32 = 500;
+pub use self::layers::begin;
 
 /// Writes events, a bounded number in any time.
 #[derive(Debug)]
 pub struct Audit {
-    /// When as many lines as [`BURST`] will be, or were, free again.
-    free_at: BootTime,
-    suppressed: u64,
+    budgets: [Budget; Kind::ALL.len()],
+    left_out: u64,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { free_at: BootTime::ZERO, suppressed: 0 }
+        Self { budgets: Kind::ALL.map(Budget::new), left_out: 0 }
     }
 }
 
 impl Audit {
+    /// Appends events to this file too from now on, or to none; opens it anew, so that it can be rotated.
+    pub fn set_file(&mut self, path: Option<&Path>) {
+        file().set(path);
+    }
+
     /// Writes one event, or counts it.
     pub fn say(&mut self, event: &Event, now: BootTime) {
-        let cost = Duration::from_secs(1).checked_div(PER_SECOND).unwrap_or_default();
-        let burst = cost.saturating_mul(BURST);
-        let free_at = self.free_at.max(now).saturating_add(cost);
-        if free_at.saturating_since(now) > burst {
-            self.suppressed = self.suppressed.saturating_add(1);
-            return;
+        let may = kind(event).is_none_or(|kind| {
+            let budget = self.budgets.iter_mut().zip(Kind::ALL).find(|(_, of)| *of == kind);
+            budget.is_none_or(|(budget, _)| budget.spend(now))
+        });
+        if may {
+            write(event);
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
         }
-        self.free_at = free_at;
-        if self.suppressed > 0 {
-            tracing::warn!(event = "suppressed", count = self.suppressed, "there was too much to tell");
-            self.suppressed = 0;
+    }
+
+    /// When [`Self::tell_left_out`] has something to tell.
+    #[must_use]
+    pub fn next_due(&self) -> Option<BootTime> {
+        self.budgets.iter().filter_map(Budget::due).min()
+    }
+
+    /// Tells how many events were left out, once it is time.
+    pub fn tell_left_out(&mut self, now: BootTime) {
+        for (budget, kind) in self.budgets.iter_mut().zip(Kind::ALL) {
+            if let Some(count) = budget.take_left_out(now) {
+                tracing::warn!(event = "left-out", kind = kind.name(), count, "there was too much to tell");
+            }
         }
-        write(event);
+    }
+
+    /// Tells where the file can't be written, once.
+    pub fn tell_fault(&self) {
+        let untold = file().take_untold();
+        if let Some(why) = untold {
+            tracing::error!(event = "audit-failed", why, "the audit file can't be written");
+        }
+    }
+
+    /// How it does.
+    #[must_use]
+    pub fn status(&self) -> AuditStatus {
+        let file = file();
+        AuditStatus { left_out: self.left_out.saturating_add(file.lost()), fault: file.fault() }
+    }
+}
+
+/// Whose budget an event takes of; `None` where it is rare by its nature, or the engine tells it rarely.
+const fn kind(event: &Event) -> Option<Kind> {
+    match event {
+        Event::Opened { by, .. } | Event::Closed { by, .. } | Event::Shortened { by, .. } => Some(match by {
+            Origin::Client(..) | Origin::Local => Kind::Proven,
+            Origin::Classic => Kind::Classic,
+        }),
+        Event::Enrolled { .. } => Some(Kind::Proven),
+        Event::Knockd(_) | Event::NotStruckOut { .. } => Some(Kind::Classic),
+        Event::CommandFailed { .. } | Event::StopFailed { .. } => Some(Kind::Commands),
+        Event::Refused { .. } | Event::WrongClock { .. } | Event::Dropped { .. } | Event::JournalFailed => None,
     }
 }
 
 fn write(event: &Event) {
     match event {
         Event::Opened { door, ports, address, by, lease, extended } => {
-            let name = if *extended { "extended" } else { "opened" };
-            let lease = words_for_lease(*lease);
-            tracing::info!(event = name, %door, ?ports, %address, %by, %lease);
+            let (lease, origin) = (words_for_lease(*lease), by.name());
+            let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+            let ports = ports.join(",");
+            if *extended {
+                tracing::info!(event = "extended", %door, %address, %by, origin, ports, lease);
+            } else {
+                tracing::info!(event = "opened", %door, %address, %by, origin, ports, lease);
+            }
         }
         Event::Closed { door, address, by, cause } => {
-            tracing::info!(event = "closed", %door, %address, %by, cause = words_for_cause(*cause));
+            let (origin, cause) = (by.name(), words_for_cause(*cause));
+            tracing::info!(event = "closed", %door, %address, %by, origin, cause);
         }
         Event::Enrolled { name, key, from } => {
             tracing::info!(event = "enrolled", client = name, fingerprint = %key.fingerprint(), %from);
         }
         Event::Shortened { door, address, by, left } => {
-            tracing::info!(event = "shortened", %door, %address, %by, left = words_for_lease(Lease::For(*left)));
+            let (origin, left) = (by.name(), words_for_lease(Lease::For(*left)));
+            tracing::info!(event = "shortened", %door, %address, %by, origin, left);
         }
         Event::Refused { refusal, from, client, count } => {
             let client = client.as_deref().unwrap_or_default();
@@ -100,10 +157,12 @@ fn write(event: &Event) {
 fn write_said(said: &Said) {
     match said {
         Said::OpenSesame { door, from } => {
-            tracing::info!(event = "opened", door, address = %from, by = "classic knock");
+            let (by, origin) = ("classic knock", "classic");
+            tracing::info!(event = "opened", door, address = %from, by, origin);
         }
         Said::CommandTimeout { door, from } => {
-            tracing::info!(event = "closed", door, address = %from, cause = "expired");
+            let (by, origin, cause) = ("classic knock", "classic", "expired");
+            tracing::info!(event = "closed", door, address = %from, by, origin, cause);
         }
         Said::NonZero { door, status } => tracing::warn!(event = "command-failed", door, status),
         Said::StartTooLong | Said::StopTooLong => {

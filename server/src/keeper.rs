@@ -171,6 +171,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let address_watch = AddressWatch::new().map_err(RunError::doing("watch this machine's addresses"))?;
         let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
         let addresses = Addresses::read().map_err(RunError::doing("read this machine's addresses"))?;
+        let mut audit = Audit::default();
+        audit.set_file(plan.settings.audit_file.as_deref());
         let (mut store, history) = open_store(&source, &mut plan)?;
         let paths = &plan.settings.paths;
         let restored = Restored::new(history, plan.rules()?, addresses.all(), store.boot(), clock::now());
@@ -206,7 +208,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             ask_again: Backoff::default(),
             jobs: Jobs::default(),
             cut: Cut::default(),
-            audit: Audit::default(),
+            audit,
             log: KnockdLog::open(&plan.settings.log),
             pace: Pace::of_steps(),
             timer: Timer::new().map_err(RunError::doing("make a timer"))?,
@@ -221,6 +223,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         loop {
             self.settle();
             self.renew_sequences().await;
+            self.audit.tell_fault();
             let next = [
                 self.admit.poll_timeout(),
                 self.listening.backoff().retry_at(),
@@ -228,6 +231,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.wall.as_ref().and_then(Wall::wakes_at),
                 self.previous_key_ends_at(),
                 self.ask_again.retry_at(),
+                self.audit.next_due(),
             ];
             let next = next.into_iter().flatten().min();
             self.timer.set(next).map_err(RunError::doing("set a timer"))?;
@@ -328,6 +332,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     async fn handle_time(&mut self) {
         let now = clock::now();
         self.admit.handle_timeout(now);
+        self.audit.tell_left_out(now.boot);
         self.listening.check(now.boot).await;
         if self.listening.backoff().is_due(now.boot) {
             self.start_listener().await;

@@ -401,7 +401,7 @@ impl Admit {
         }
         self.effects.push_back(Effect::Say(Event::Opened {
             door: opening.door,
-            by: opening.asker(),
+            by: opening.origin,
             lease: begun.term.lease,
             ports: opening.ports,
             address: opening.address,

@@ -11,6 +11,7 @@ use knock_spa_proto::service::ServiceName;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{load_config, terminal};
+use crate::audit;
 use crate::config::LeaseText;
 use crate::config::dialect::Dialect;
 use crate::config::settings::Paths;
@@ -86,11 +87,11 @@ pub(super) fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     built.map_err(|error| Failure::new(Exit::System, format_args!("can't make an event loop: {error}")))
 }
 
-/// Lines without time or colour: whoever collects them, systemd for one, has its own.
+/// Has events told: to the journal where standard error leads there, else as lines.
 pub(super) fn log_to_stderr(level: tracing::Level) {
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    // A reader that is gone must not take the daemon with it.
-    lines.without_time().with_target(false).with_ansi(false).log_internal_errors(false).init();
+    #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+    let stream = std::env::var("JOURNAL_STREAM");
+    audit::begin(level, stream.ok().as_deref());
 }
 
 impl From<RunError> for Failure {

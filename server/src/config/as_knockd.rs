@@ -139,6 +139,7 @@ impl AsKnockd {
                 verbose: self.verbose,
                 lookup: self.lookup,
             },
+            audit_file: None,
         };
         add_doors(file.doors, &self.directory, &mut settings);
         settings

@@ -34,6 +34,8 @@ pub(super) struct Draft {
     pub knockd: KnockdDraft,
     /// `[log]`.
     pub log: LogDraft,
+    /// `[audit] file`: an absolute path.
+    pub audit: Given<PathBuf>,
 }
 
 /// `[listen]`.

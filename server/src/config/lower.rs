@@ -64,6 +64,7 @@ pub(super) fn lower(draft: Draft, files: &mut dyn NamedFiles, reader: &mut Reade
         knockd_doors: Vec::new(),
         one_time,
         log: log(draft.log, included.as_ref().map(|file| &file.file.options)),
+        audit_file: draft.audit.into_value(),
     };
     let included = included.map(|file| file.file.doors).unwrap_or_default();
     as_knockd::add_doors(included, Path::new(BASE), &mut settings);

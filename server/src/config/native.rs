@@ -48,6 +48,7 @@ pub(super) fn read(mut root: Table<'_>, reader: &mut Reader) -> Draft {
         doors: doors(root.section("door", reader), reader),
         knockd: knockd::read(root.section("knockd", reader), reader),
         log: log(root.section("log", reader), reader),
+        audit: audit(root.section("audit", reader), reader),
     };
     root.finish(reader);
     draft
@@ -131,6 +132,12 @@ fn log(mut table: Table<'_>, reader: &mut Reader) -> LogDraft {
     };
     table.finish(reader);
     draft
+}
+
+fn audit(mut table: Table<'_>, reader: &mut Reader) -> Given<PathBuf> {
+    let file = table.read("file", reader, path);
+    table.finish(reader);
+    file
 }
 
 fn doors(table: Table<'_>, reader: &mut Reader) -> Vec<At<DoorDraft>> {

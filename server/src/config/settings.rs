@@ -33,6 +33,8 @@ pub struct Settings {
     pub one_time: Vec<OneTime>,
     /// The log in knockd's words.
     pub log: LogSettings,
+    /// The file that events are appended to as lines of JSON.
+    pub audit_file: Option<PathBuf>,
 }
 
 /// A door whose sequence is good once only: the next one is in a file.

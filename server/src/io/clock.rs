@@ -28,6 +28,12 @@ pub fn local(time: UnixTime) -> DateTime {
     TimeZone::system().to_datetime(timestamp.unwrap_or_default())
 }
 
+/// The time in UTC as RFC 3339 has it, to the microsecond.
+#[must_use]
+pub fn utc(time: UnixTime) -> String {
+    format!("{:.6}", Timestamp::from_nanosecond(time.as_nanos().into()).unwrap_or_default())
+}
+
 /// Waits, where nothing else is to be done meanwhile.
 #[expect(clippy::disallowed_methods, reason = "at a start, before there is an event loop to wait in")]
 pub fn pause(span: Duration) {

@@ -131,7 +131,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Ok((rules, plan)) => {
                 plan.warn_of_fixed(&self.plan);
                 self.plan = plan;
-                self.log.reopen(&self.plan.settings.log);
+                self.reopen_logs();
                 self.one_time = OneTimeSequences::new(&self.plan.settings);
                 self.numbers.assign(&self.plan.settings);
                 self.admit.handle_rules(rules, clock::now());
@@ -143,7 +143,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 Ok(self.reloaded())
             }
             Err(error) => {
-                self.log.reopen(&self.plan.settings.log);
+                self.reopen_logs();
                 self.tell_not_reloaded(&error);
                 if let Err(error) = self.reload_clients() {
                     tracing::error!(event = "clients-not-reloaded", "who was enrolled still is:\n{error}");
@@ -155,6 +155,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             notify::ready();
         }
         outcome
+    }
+
+    /// Logs that were rotated are begun anew.
+    fn reopen_logs(&mut self) {
+        self.log.reopen(&self.plan.settings.log);
+        self.audit.set_file(self.plan.settings.audit_file.as_deref());
     }
 
     fn reloaded(&self) -> String {

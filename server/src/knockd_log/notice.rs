@@ -54,8 +54,14 @@ mod tests {
     use core::time::Duration;
 
     use knock_spa_engine::admit::effect::Cause;
+    use knock_spa_engine::admit::opening::Origin;
+    use knock_spa_keys::client::ClientSecret;
 
     use super::*;
+
+    fn alice() -> Origin {
+        Origin::Client(ClientSecret::from_seed([9; 32]).public(), "alice".parse().unwrap())
+    }
 
     #[test]
     fn words() {
@@ -64,7 +70,7 @@ mod tests {
             door,
             address,
             ports: Vec::new(),
-            by: "alice".into(),
+            by: alice(),
             lease,
             extended,
         };
@@ -73,11 +79,11 @@ mod tests {
             (opened(Lease::For(Duration::from_secs(9)), false), "192.0.2.2: ssh: opened by alice for 9s"),
             (opened(Lease::Forever, true), "192.0.2.2: ssh: extended by alice for forever"),
             (
-                Event::Closed { door, address, by: "alice".into(), cause: Cause::Expired },
+                Event::Closed { door, address, by: alice(), cause: Cause::Expired },
                 "192.0.2.2: ssh: closed (expired)",
             ),
             (
-                Event::Shortened { door, address, by: "alice".into(), left: Duration::from_secs(7) },
+                Event::Shortened { door, address, by: alice(), left: Duration::from_secs(7) },
                 "192.0.2.2: ssh: shortened for alice to 7s",
             ),
             (

@@ -92,7 +92,7 @@ impl Admit {
         }
         let elements: BTreeSet<_> = opened.iter().flat_map(Opening::guarded).collect();
         for opening in &opened {
-            let (door, address, by) = (opening.door, opening.address, opening.asker());
+            let (door, address, by) = (opening.door, opening.address, opening.origin.clone());
             let left =
                 opening.term.until.map(|until| until.boot.saturating_since(now.boot)).unwrap_or_default();
             self.effects.push_back(Effect::Say(Event::Shortened { door, address, by, left }));

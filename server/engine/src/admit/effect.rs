@@ -12,6 +12,7 @@ use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::service::ServiceName;
 
 use super::explaining::WrongClock;
+use super::opening::Origin;
 use super::record::Record;
 use crate::client::Client;
 use crate::command::Rendered;
@@ -166,8 +167,8 @@ pub enum Event {
         ports: Vec<ServicePort>,
         /// For whom.
         address: Address,
-        /// Who asked: a client's name, or "classic knock".
-        by: String,
+        /// Who asked.
+        by: Origin,
         /// For how long from now.
         lease: Lease,
         /// Whether it was open already.
@@ -180,7 +181,7 @@ pub enum Event {
         /// For whom it was open.
         address: Address,
         /// Who had opened it.
-        by: String,
+        by: Origin,
         /// Why.
         cause: Cause,
     },
@@ -200,7 +201,7 @@ pub enum Event {
         /// For whom it is open.
         address: Address,
         /// Who had opened it.
-        by: String,
+        by: Origin,
         /// For how long from now.
         left: Duration,
     },

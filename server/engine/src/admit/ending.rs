@@ -102,7 +102,7 @@ impl Admit {
         self.effects.push_back(Effect::Say(Event::Closed {
             door: opening.door,
             address: opening.address,
-            by: opening.asker(),
+            by: opening.origin.clone(),
             cause,
         }));
         let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
@@ -111,7 +111,7 @@ impl Admit {
             (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
             // The record may have reached the disk all the same.
             (Means::Guard | Means::Commands { .. }, Cause::Unrecorded) => {
-                self.effects.push_back(Effect::Note(closed))
+                self.effects.push_back(Effect::Note(closed));
             }
             (Means::Guard, _) => {}
             (Means::Commands { .. }, _) => {

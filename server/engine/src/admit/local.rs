@@ -37,12 +37,9 @@ pub enum NotOpened {
     /// The door does not open for so long.
     #[error("the door opens for {} s at most", .0.as_secs())]
     TooLong(Duration),
-    /// There are as many openings as there can be.
-    #[error("there is no room for another opening")]
-    NoRoom,
-    /// The door can't open for this address.
-    #[error("the door does not open for that")]
-    Refused,
+    /// There are as many openings as there can be, or the door can't open for this address.
+    #[error("refused: {0}")]
+    Refused(Refusal),
 }
 
 /// Which openings the administrator means: those that are all of this; where nothing is named, all there are, and what
@@ -90,10 +87,7 @@ impl Admit {
             return Err(NotOpened::TooLong(longest));
         }
         let wanted = Opening::asked(door, &door.ports, open.address, &Origin::Local, lease, now);
-        self.begin(None, [wanted].into()).map_err(|refusal| match refusal {
-            Refusal::NoRoom => NotOpened::NoRoom,
-            _ => NotOpened::Refused,
-        })
+        self.begin(None, [wanted].into()).map_err(NotOpened::Refused)
     }
 
     /// For how long a door stays open for an address on the administrator's account: the inner `None` is until it is

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use knock_spa_keys::client::ClientKey;
@@ -67,6 +68,13 @@ impl Origin {
             Self::Classic => "classic",
             Self::Local => "local",
         }
+    }
+}
+
+impl fmt::Display for Origin {
+    /// Writes what a person calls the asker.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.asker())
     }
 }
 
