@@ -94,7 +94,9 @@ const fn kind(event: &Event) -> Option<Kind> {
         Event::Enrolled { .. } => Some(Kind::Proven),
         Event::Knockd(_) | Event::NotStruckOut { .. } => Some(Kind::Classic),
         Event::CommandFailed { .. } | Event::StopFailed { .. } => Some(Kind::Commands),
-        Event::Refused { .. } | Event::WrongClock { .. } | Event::Dropped { .. } | Event::JournalFailed => None,
+        Event::Refused { .. } | Event::WrongClock { .. } | Event::Dropped { .. } | Event::JournalFailed => {
+            None
+        }
     }
 }
 

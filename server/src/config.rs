@@ -25,10 +25,10 @@ use crate::config::settings::{Paths, Settings};
 use crate::config::table::{Reader, Table};
 use crate::files::{self, FileError};
 
-pub(crate) use crate::config::native::LeaseText;
 pub use crate::config::as_knockd::{
     AsKnockd, KnockdError, interfaces, read as read_knockd, read_with as read_knockd_with,
 };
+pub(crate) use crate::config::native::LeaseText;
 
 /// Where the configuration is unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/knock-spa/knock-spad.toml";

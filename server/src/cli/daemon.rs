@@ -9,9 +9,9 @@ use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::service::ServiceName;
 
+use crate::audit;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{load_config, terminal};
-use crate::audit;
 use crate::config::LeaseText;
 use crate::config::dialect::Dialect;
 use crate::config::settings::Paths;

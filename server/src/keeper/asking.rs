@@ -77,15 +77,22 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.admit.handle_local_open(&open, now).map_err(|error| error.to_string())?;
         self.settle();
         let Some(left) = self.admit.local_left(door, address, now) else {
-            return Err(format!("{door} is not opened: it can't be recorded, and a command could not be undone"));
+            return Err(format!(
+                "{door} is not opened: it can't be recorded, and a command could not be undone"
+            ));
         };
-        let left = left.map_or_else(|| "until it is closed".into(), |left| format!("for {} s", left.as_secs()));
+        let left =
+            left.map_or_else(|| "until it is closed".into(), |left| format!("for {} s", left.as_secs()));
         let opened = format!("{door} is open for {address} {left}");
         match self.admit.rules().door(door).map(|door| &door.action) {
             Some(Action::Command(_)) => Ok(format!("{opened}, once its start command has run")),
             Some(Action::Guard) | None => match self.wall.as_ref().map(Wall::status) {
-                Some(GuardStatus::Failed { why }) => Err(format!("{opened}, but the guard can't be built: {why}")),
-                Some(GuardStatus::Down { .. }) => Ok(format!("{opened}; the guard is down: for all others too")),
+                Some(GuardStatus::Failed { why }) => {
+                    Err(format!("{opened}, but the guard can't be built: {why}"))
+                }
+                Some(GuardStatus::Down { .. }) => {
+                    Ok(format!("{opened}; the guard is down: for all others too"))
+                }
                 Some(GuardStatus::Up { .. } | GuardStatus::NotNeeded) | None => Ok(opened),
             },
         }

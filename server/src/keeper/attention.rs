@@ -25,7 +25,10 @@ pub(super) fn attention(status: &Status) -> Vec<String> {
     let stuck = status.closes.iter().filter(|close| close.state == CloseState::NeedsAttention);
     lines.extend(stuck.map(|close| {
         let ended = close.ended.as_deref().unwrap_or("it failed");
-        format!("door {} may be open for {}: its stop command was given up ({ended})", close.door, close.address)
+        format!(
+            "door {} may be open for {}: its stop command was given up ({ended})",
+            close.door, close.address
+        )
     }));
     let exhausted = status.knockd_doors.iter().filter(|door| !door.can_be_knocked);
     lines.extend(exhausted.map(|door| format!("nothing opens door {}: no sequence is left", door.name)));

@@ -7,8 +7,8 @@ use knock_spa_engine::admit;
 use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_engine::rules::{Action, Door};
 use knock_spa_proto::control::{
-    CloseState, CloseStatus, Counters, DoorStatus, FailingCloses, GuardStatus, Health, KnockdDoorStatus, LastUse, OpeningStatus,
-    RefusalStatus, RunStatus, Status,
+    CloseState, CloseStatus, Counters, DoorStatus, FailingCloses, GuardStatus, Health, KnockdDoorStatus,
+    LastUse, OpeningStatus, RefusalStatus, RunStatus, Status,
 };
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::time::UnixTime;

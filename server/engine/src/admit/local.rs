@@ -60,9 +60,7 @@ impl Which {
     }
 
     pub(super) fn is(&self, opening: &Opening) -> bool {
-        let of_client = |client: &String| {
-            matches!(&opening.origin, Origin::Client(_, name) if name.as_str() == client.as_str())
-        };
+        let of_client = |client: &String| matches!(&opening.origin, Origin::Client(_, name) if name.as_str() == client.as_str());
         self.door.is_none_or(|door| door == opening.door)
             && self.address.is_none_or(|address| address == opening.address)
             && self.client.as_ref().is_none_or(of_client)
