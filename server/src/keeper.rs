@@ -18,6 +18,7 @@ mod listening;
 mod numbers;
 mod one_time;
 mod plan;
+mod rehearsing;
 mod status;
 mod store;
 mod telling;
@@ -40,7 +41,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::addresses::{AddressWatch, Addresses};
 use crate::audit::Audit;
 use crate::capture::Capture;
-use crate::config::settings::Interfaces;
+use crate::config::settings::{Interfaces, LogSettings};
 use crate::io::process::Started;
 use crate::io::readiness::Watched;
 use crate::io::timer::Timer;
@@ -109,6 +110,7 @@ where
     let mut keeper = Keeper::new(source, start)?;
     let no_pid_file = begun();
     keeper.tell_begun(no_pid_file.as_ref());
+    keeper.tell_rehearsal();
     keeper.settle();
     keeper.look_after_keys();
     keeper.build_wall();
@@ -172,7 +174,12 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let watched = address_watch.as_fd().try_clone_to_owned().and_then(Watched::new);
         let addresses = Addresses::read().map_err(RunError::doing("read this machine's addresses"))?;
         let mut audit = Audit::default();
-        audit.set_file(plan.settings.audit_file.as_deref());
+        if source.acts() {
+            audit.set_file(plan.settings.audit_file.as_deref());
+        } else {
+            // knockd's log tells what was done.
+            plan.settings.log = LogSettings::default();
+        }
         let (mut store, history) = open_store(&source, &mut plan)?;
         let paths = &plan.settings.paths;
         let restored = Restored::new(history, plan.rules()?, addresses.all(), store.boot(), clock::now());
@@ -437,8 +444,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 /// accepted, they would be accepted again here.
 fn open_store(source: &Source, plan: &mut Plan) -> Result<(Store, History), RunError> {
     let state = &plan.settings.paths.state;
-    if matches!(source, Source::Native(_)) {
-        return Store::open(state);
+    match source {
+        Source::Native(_) => return Store::open(state),
+        Source::Rehearsed(_) => return Ok(Store::rehearsed(state, &plan.servers())),
+        Source::Knockd(_) => {}
     }
     let opened = Store::open_or_forget(state);
     if plan.takes_packets() && opened.0.forgets() {

@@ -8,6 +8,7 @@ use knock_spa_engine::rules::Lease;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, Reply};
 use knock_spa_proto::service::ServiceName;
+use tracing::Instrument as _;
 
 use crate::audit;
 use crate::cli::failure::{Exit, Failure};
@@ -29,6 +30,9 @@ pub(super) struct RunArguments {
     /// How much to log: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: tracing::Level,
+    /// Do everything but act, and say what would be done.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,10 +69,18 @@ pub(super) struct CloseArguments {
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: &Path, arguments: &RunArguments) -> Result<(), Failure> {
-    log_to_stderr(arguments.log_level);
     process::keep_descriptors();
-    let source = keeper::Source::Native(config.to_owned());
-    let stopped = event_loop()?.block_on(keeper::run(source, process::start_listener, || None));
+    let config = config.to_owned();
+    let stopped = if arguments.dry_run {
+        audit::begin(arguments.log_level, None);
+        let run = keeper::run(keeper::Source::Rehearsed(config), process::start_listener, || None);
+        // Nobody takes a line of it for one of a daemon.
+        event_loop()?.block_on(run.instrument(tracing::error_span!("dry-run")))
+    } else {
+        log_to_stderr(arguments.log_level);
+        let run = keeper::run(keeper::Source::Native(config), process::start_listener, || None);
+        event_loop()?.block_on(run)
+    };
     Ok(stopped.map(drop)?)
 }
 

@@ -128,7 +128,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             self.log.say(&Line::Rereading { config: &as_knockd.config });
         }
         let loaded = Plan::load(&self.source).and_then(|mut plan| {
-            if self.desk.is_none() && plan.takes_packets() {
+            if self.desk.is_none() && self.source.acts() && plan.takes_packets() {
                 tracing::warn!(event = "restart-needed", "packets are accepted after the next start");
                 plan.refuse_packets();
             }
@@ -166,6 +166,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     /// Logs that were rotated are begun anew.
     fn reopen_logs(&mut self) {
+        if !self.source.acts() {
+            return;
+        }
         self.log.reopen(&self.plan.settings.log);
         self.audit.set_file(self.plan.settings.audit_file.as_deref());
     }

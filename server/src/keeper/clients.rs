@@ -37,6 +37,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Survey::of(&self.plan.settings.paths.clients).map_err(crate::config::ConfigError::from)?;
         let survey = survey.in_place_of(self.plan.clients());
         let found = enrolling::load(&self.plan.settings.paths.clients, &survey.clients);
+        if self.source.acts() {
+            enrolling::mark(&self.plan.settings.paths.clients, &found);
+        }
         let rules = self.admit.rules().clone().with_clients(survey.clients.clone())?;
         let rules = rules.with_invitations(found.invitations.clone());
         self.admit.handle_clients(rules, cut, clock::now());

@@ -34,6 +34,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     }
 
     fn carry_out(&mut self, effect: Effect, tickets: &mut Vec<Ticket>) {
+        if !self.source.acts() {
+            return self.rehearse(effect, tickets);
+        }
         match effect {
             Effect::Record(ticket, record) => {
                 self.store.append(&record);

@@ -35,7 +35,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 }
 
 /// The invitations to a server that has these clients, in the directory `clients`. What can't be used invites nobody,
-/// and keeps nobody from anything else. An invitation whose client came before the keeper could mark it is marked now.
+/// and keeps nobody from anything else.
 pub(super) fn load(clients: &Path, enrolled: &[Client]) -> Invitations {
     let found = Invitations::load(clients, enrolled).unwrap_or_else(|error| {
         tracing::error!(event = "invitations-unusable", %error, "nobody is invited");
@@ -44,8 +44,12 @@ pub(super) fn load(clients: &Path, enrolled: &[Client]) -> Invitations {
     for fault in &found.faults {
         tracing::error!(event = "invitation-unusable", "{fault}");
     }
-    if let Err(error) = invitations::mark(clients, &found) {
+    found
+}
+
+/// Marks invitations whose clients came before the keeper could.
+pub(super) fn mark(clients: &Path, found: &Invitations) {
+    if let Err(error) = invitations::mark(clients, found) {
         tracing::warn!(event = "invitations-not-marked", %error, "they count as used all the same");
     }
-    found
 }

@@ -112,7 +112,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 let fingerprint = key.line.secret.public().fingerprint();
                 tracing::warn!(event = "key-ended", %fingerprint, cause = "expired");
                 // Where its file stays it counts for nothing, but whoever reads it can read old packets.
-                if let Err(error) = end_previous(&self.plan.settings.paths.key, keys) {
+                if self.source.acts()
+                    && let Err(error) = end_previous(&self.plan.settings.paths.key, keys)
+                {
                     tracing::error!(event = "key-not-removed", %error, "remove it by hand");
                 }
                 keys.previous = Previous::Absent;

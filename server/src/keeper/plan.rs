@@ -26,8 +26,20 @@ use crate::server_key::{KeyError, Keys};
 pub enum Source {
     /// A file of our own.
     Native(PathBuf),
+    /// The same in a dry run: nothing is changed.
+    Rehearsed(PathBuf),
     /// knockd's file, and what its command line says besides.
     Knockd(AsKnockd),
+}
+
+impl Source {
+    /// Whether the daemon does what it decides.
+    pub(super) const fn acts(&self) -> bool {
+        match self {
+            Self::Native(_) | Self::Knockd(_) => true,
+            Self::Rehearsed(_) => false,
+        }
+    }
 }
 
 /// Why there is no plan.
@@ -76,7 +88,7 @@ impl Plan {
     /// [`LoadError`].
     pub fn load(source: &Source) -> Result<Self, LoadError> {
         let settings = match source {
-            Source::Native(path) => Config::load(path)?.settings,
+            Source::Native(path) | Source::Rehearsed(path) => Config::load(path)?.settings,
             Source::Knockd(as_knockd) => as_knockd.load()?,
         };
         if settings.listen.spa_port.is_none() {
@@ -84,7 +96,11 @@ impl Plan {
         }
         let clients = Roster::load(&settings.paths.clients)?.clients;
         let keys = Some(Keys::load(&settings.paths.key, clock::now().unix)?);
-        let invitations = enrolling::load(&settings.paths.clients, &clients).invitations;
+        let found = enrolling::load(&settings.paths.clients, &clients);
+        if source.acts() {
+            enrolling::mark(&settings.paths.clients, &found);
+        }
+        let invitations = found.invitations;
         Ok(Self { settings, clients, invitations, keys })
     }
 

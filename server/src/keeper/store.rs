@@ -6,12 +6,13 @@ use std::time::Duration;
 use knock_spa_engine::admit::effect::Unwritten;
 use knock_spa_engine::admit::record::{BootId, Record};
 use knock_spa_engine::admit::{Admit, History};
+use knock_spa_keys::server::ServerKey;
 
 use super::RunError;
 use super::backoff::Backoff;
 use crate::files;
 use crate::io::clock;
-use crate::journal::{Condition, Journal, JournalError, Lock};
+use crate::journal::{self, Condition, Journal, JournalError, Lock};
 
 /// How often a daemon looks at its start whether the one before it has ended: three seconds, in which a few doors close.
 const REPLACED_TRIES: usize = 20;
@@ -81,6 +82,18 @@ impl Store {
             );
             (Self::in_memory(), History::default())
         })
+    }
+
+    /// A store for a dry run: it knows which packets were taken, as far as the journal tells, and keeps nothing.
+    pub(super) fn rehearsed(directory: &Path, servers: &[ServerKey]) -> (Self, History) {
+        let mut history = History::default();
+        match journal::peek(directory) {
+            Ok((records, _)) => records.into_iter().for_each(|record| history.push(record)),
+            Err(error) => tracing::warn!(event = "journal-unread", %error, "it is not known what was taken"),
+        }
+        let mut history = history.marks_alone();
+        servers.iter().for_each(|server| history.push(Record::Key(*server)));
+        (Self::in_memory(), history)
     }
 
     /// Whether nothing is kept.

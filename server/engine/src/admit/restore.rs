@@ -135,6 +135,12 @@ impl History {
         }
     }
 
+    /// The marks, and nothing of what is open.
+    #[must_use]
+    pub fn marks_alone(self) -> Self {
+        Self { marks: self.marks, floor: self.floor, ..Self::default() }
+    }
+
     /// Takes note that records are missing, so that nobody knows which packets were accepted.
     pub fn forget_keys(&mut self) {
         self.keys.clear();

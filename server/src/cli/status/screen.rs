@@ -67,15 +67,6 @@ impl Screen {
             None => std::future::pending().await,
         }
     }
-
-    /// Draws as much of the lines as there is room for.
-    pub(super) fn draw(&mut self, lines: &[Line]) -> io::Result<()> {
-        let (rows, columns) = match tcgetwinsize(io::stdout()) {
-            Ok(size) if size.ws_row > 1 && size.ws_col > 1 => (size.ws_row, size.ws_col),
-            Ok(_) | Err(_) => (24, 80),
-        };
-        write(&picture(lines, rows.into(), columns.into(), terminal::has_colours()))
-    }
 }
 
 impl Drop for Screen {
@@ -86,6 +77,15 @@ impl Drop for Screen {
             tcsetattr(io::stdin(), OptionalActions::Drain, before).unwrap_or_default();
         }
     }
+}
+
+/// Draws as much of the lines as there is room for, while there is a [`Screen`].
+pub(super) fn draw(lines: &[Line]) -> io::Result<()> {
+    let (rows, columns) = match tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_row > 1 && size.ws_col > 1 => (size.ws_row, size.ws_col),
+        Ok(_) | Err(_) => (24, 80),
+    };
+    write(&picture(lines, rows.into(), columns.into(), terminal::has_colours()))
 }
 
 fn write(text: &str) -> io::Result<()> {

@@ -8,7 +8,7 @@ use knock_spa_proto::control::{GuardStatus, STATUS_VERSION, Status};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
-use super::screen::{Key, Screen};
+use super::screen::{self, Key, Screen};
 use super::words::{Line, words};
 use super::{Document, ask};
 use crate::cli::failure::{Exit, Failure};
@@ -110,6 +110,6 @@ async fn screens(config: &Path, paths: &Paths, mut ends: Ends) -> Result<(), Fai
                 };
             }
         }
-        screen.draw(&lines).map_err(failed)?;
+        screen::draw(&lines).map_err(failed)?;
     }
 }

@@ -21,16 +21,16 @@ pub(super) struct Line {
 struct Lines(Vec<Line>);
 
 impl Lines {
-    fn plain(&mut self, text: String) {
+    fn plain(&mut self, text: &str) {
         self.add(text, false);
     }
 
-    fn red(&mut self, text: String) {
+    fn red(&mut self, text: &str) {
         self.add(text, true);
     }
 
     /// A fault may have several lines.
-    fn add(&mut self, text: String, red: bool) {
+    fn add(&mut self, text: &str, red: bool) {
         self.0.extend(text.lines().map(|text| Line { text: text.into(), red }));
     }
 }
@@ -47,15 +47,15 @@ pub(super) fn words(status: &Status) -> Vec<Line> {
 fn doors(status: &Status, lines: &mut Lines) {
     for door in &status.doors {
         let ports = door.ports.join(", ");
-        lines.plain(format!("door {} ({ports}; {}): open for {}", door.name, door.action, door.open));
+        lines.plain(&format!("door {} ({ports}; {}): open for {}", door.name, door.action, door.open));
     }
-    status.openings.iter().for_each(|opening| lines.plain(format!("  {}", opening_words(opening))));
+    status.openings.iter().for_each(|opening| lines.plain(&format!("  {}", opening_words(opening))));
     for door in &status.knockd_doors {
-        lines.add(knockd_door_words(door), !door.can_be_knocked);
+        lines.add(&knockd_door_words(door), !door.can_be_knocked);
     }
-    status.runs.iter().for_each(|run| lines.plain(format!("  {}", run_words(run))));
+    status.runs.iter().for_each(|run| lines.plain(&format!("  {}", run_words(run))));
     for close in &status.closes {
-        lines.add(close_words(close), close.state == CloseState::NeedsAttention);
+        lines.add(&close_words(close), close.state == CloseState::NeedsAttention);
     }
 }
 
@@ -65,46 +65,47 @@ fn health(status: &Status, lines: &mut Lines) {
         GuardStatus::Up { slipped_in, .. } => *slipped_in > 0,
         GuardStatus::NotNeeded => false,
     };
-    lines.add(format!("guard: {}", guard_words(&status.guard)), is_bad);
+    lines.add(&format!("guard: {}", guard_words(&status.guard)), is_bad);
     let listener = if status.listener.ready { "listening" } else { "not listening" };
     let listener = format!("listener: {listener}, started again {} times", status.listener.restarts);
-    lines.add(listener, !status.listener.ready);
+    lines.add(&listener, !status.listener.ready);
     for name in &status.listener.missing_interfaces {
-        lines.red(format!("interface {name}: NOT THERE; nothing is heard on it"));
+        lines.red(&format!("interface {name}: NOT THERE; nothing is heard on it"));
     }
     match status.journal {
-        Health::Good => lines.plain("journal: good".into()),
-        Health::Failed => lines.red("journal: CAN'T BE WRITTEN: command doors refuse; mend the disk".into()),
+        Health::Good => lines.plain("journal: good"),
+        Health::Failed => lines.red("journal: CAN'T BE WRITTEN: command doors refuse; mend the disk"),
     }
     if let Some(why) = &status.audit.fault {
-        lines.red(format!("audit file: CAN'T BE WRITTEN: {why}"));
+        lines.red(&format!("audit file: CAN'T BE WRITTEN: {why}"));
     }
     if status.audit.left_out > 0 {
-        lines.plain(format!("audit: {} events left out", status.audit.left_out));
+        lines.plain(&format!("audit: {} events left out", status.audit.left_out));
     }
     if status.failing_closes.retried > 0 {
         let count = status.failing_closes.retried;
-        lines.plain(format!("closing: {count} stop commands failed and are tried again"));
+        lines.plain(&format!("closing: {count} stop commands failed and are tried again"));
     }
     if status.failing_closes.need_attention > 0 {
         let count = status.failing_closes.need_attention;
-        lines.red(format!("closing: {count} STOP COMMANDS WERE GIVEN UP: look whether those doors are open"));
+        lines
+            .red(&format!("closing: {count} STOP COMMANDS WERE GIVEN UP: look whether those doors are open"));
     }
 }
 
 fn counters(status: &Status, lines: &mut Lines) {
     let counters = &status.counters;
-    lines.plain(format!("packets: {} received, {} accepted", counters.received, counters.accepted));
+    lines.plain(&format!("packets: {} received, {} accepted", counters.received, counters.accepted));
     for (reason, count) in counters.refused.iter().filter(|(_, count)| **count > 0) {
-        lines.plain(format!("  {count} {reason}"));
+        lines.plain(&format!("  {count} {reason}"));
     }
-    lines.plain(format!("clients: {}; invited: {}", status.clients, status.invitations));
-    wrong_clocks(&status.refusals).iter().for_each(|words| lines.plain(format!("  {words}")));
+    lines.plain(&format!("clients: {}; invited: {}", status.clients, status.invitations));
+    wrong_clocks(&status.refusals).iter().for_each(|words| lines.plain(&format!("  {words}")));
     if status.server_keys.len() > 1 {
-        status.server_keys.iter().for_each(|key| lines.plain(key_words(key)));
+        status.server_keys.iter().for_each(|key| lines.plain(&key_words(key)));
     }
     if let Some(why) = &status.unusable_previous_key {
-        lines.red(format!("PREVIOUS KEY CAN'T BE USED, its clients are refused: {why}"));
+        lines.red(&format!("PREVIOUS KEY CAN'T BE USED, its clients are refused: {why}"));
     }
 }
 
