@@ -107,9 +107,9 @@ fn write(event: &Event) {
             let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
             let ports = ports.join(",");
             if *extended {
-                tracing::info!(event = "extended", %door, %address, %by, origin, ports, lease);
+                tracing::info!(event = "extended", %door, %ports, %address, %by, origin, %lease);
             } else {
-                tracing::info!(event = "opened", %door, %address, %by, origin, ports, lease);
+                tracing::info!(event = "opened", %door, %ports, %address, %by, origin, %lease);
             }
         }
         Event::Closed { door, address, by, cause } => {

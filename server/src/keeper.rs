@@ -190,7 +190,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             );
         }
         store.begin(&restored.admit);
-        let desk = (is_native || plan.takes_packets()).then(|| Desk::open(&paths.runtime)).transpose();
+        let answers = source.acts() && (is_native || plan.takes_packets());
+        let desk = answers.then(|| Desk::open(&paths.runtime)).transpose();
         let on = |kind| signal(kind).map_err(RunError::doing("hear signals"));
         let mut numbers = Numbers::default();
         numbers.assign(&plan.settings);

@@ -1,9 +1,12 @@
 //! What users see, end to end: the real programs, real packets, the kernel's own firewall and a real service.
 
+mod audit;
 mod booting;
+mod by_hand;
 mod commands;
 mod cutting;
 mod doctor;
+mod dry_run;
 mod enrolling;
 mod explaining;
 mod knockd_doors;
@@ -23,6 +26,7 @@ mod sessions;
 mod silence;
 mod socket;
 mod state;
+mod status;
 mod trial;
 mod warning;
 

@@ -70,8 +70,8 @@ fn the_log_holds_what_the_administrator_wants_and_no_more() {
     laptop.run("open ssh gw -4 --for 1h").ended_with(0);
     laptop.run("close ssh gw").ended_with(0);
     for line in [
-        "event=\"opened\" door=ssh ports=[tcp/22] address=192.0.2.2 by=alice lease=3600s",
-        "event=\"closed\" door=ssh address=192.0.2.2 by=alice cause=\"client\"",
+        "event=\"opened\" door=ssh ports=tcp/22 address=192.0.2.2 by=alice origin=\"spa\" lease=3600s",
+        "event=\"closed\" door=ssh address=192.0.2.2 by=alice origin=\"spa\" cause=\"client\"",
     ] {
         server.await_log(line);
     }
