@@ -242,6 +242,15 @@ impl<'w> Server<'w> {
         self.daemon.as_mut().expect("it was started").signal(signal);
     }
 
+    /// The process of the keeper.
+    ///
+    /// # Panics
+    /// Where the daemon was not started.
+    #[must_use]
+    pub fn keeper(&self) -> Pid {
+        self.daemon.as_ref().expect("it was started").pid()
+    }
+
     /// The process of the listener.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use knock_spa_proto::address::Address;
 use knock_spa_proto::control::{Command, GuardStatus, Reply};
 use knock_spa_proto::service::ServiceName;
 
+use super::clients;
 use super::one_time::OneTimeSequences;
 use super::wall::Wall;
 use super::{Keeper, LoadError, Plan, Source};
@@ -137,6 +138,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let outcome = match loaded {
             Ok((rules, plan)) => {
                 plan.warn_of_fixed(&self.plan);
+                clients::tell_changes(self.plan.clients(), plan.clients());
                 self.plan = plan;
                 self.reopen_logs();
                 self.one_time = OneTimeSequences::new(&self.plan.settings);

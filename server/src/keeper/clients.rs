@@ -1,8 +1,9 @@
 //! Who is enrolled, read again while the daemon runs.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use knock_spa_engine::client::{ClientName, NotAClientName};
+use knock_spa_engine::client::{Client, ClientName, NotAClientName};
 use knock_spa_proto::control::{ClientsReloaded, Cut};
 
 use super::{Keeper, LoadError, enrolling};
@@ -42,6 +43,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
         let rules = self.admit.rules().clone().with_clients(survey.clients.clone())?;
         let rules = rules.with_invitations(found.invitations.clone());
+        tell_changes(self.plan.clients(), &survey.clients);
         self.admit.handle_clients(rules, cut, clock::now());
         self.plan.set_clients(survey.clients, found.invitations);
         self.settle();
@@ -55,5 +57,28 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
         tracing::info!(event = "clients-reloaded", clients = self.plan.clients().len());
         Ok(reloaded)
+    }
+}
+
+/// Tells who came, who went, and who may something else now, by the files.
+pub(super) fn tell_changes(old: &[Client], new: &[Client]) {
+    let by_key = |clients: &[Client]| -> BTreeMap<[u8; 32], Client> {
+        clients.iter().map(|client| (*client.key.as_bytes(), client.clone())).collect()
+    };
+    let (old, new) = (by_key(old), by_key(new));
+    for (key, client) in &old {
+        if !new.contains_key(key) {
+            tracing::info!(event = "revoked", client = %client.name, fingerprint = %client.key.fingerprint());
+        }
+    }
+    for (key, client) in &new {
+        let fingerprint = client.key.fingerprint();
+        match old.get(key) {
+            None => tracing::info!(event = "client-added", client = %client.name, %fingerprint),
+            Some(before) if before != client => {
+                tracing::info!(event = "client-changed", client = %client.name, %fingerprint);
+            }
+            Some(_) => {}
+        }
     }
 }

@@ -29,7 +29,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Effect::Open(elements) => {
                 for (element, left) in elements {
                     let (address, port) = (element.address, element.port);
-                    let span = left.map_or_else(|| "forever".into(), |left| format!("{}s", left.as_millis().div_ceil(1000)));
+                    let span = left.map_or_else(
+                        || "forever".into(),
+                        |left| format!("{}s", left.as_millis().div_ceil(1000)),
+                    );
                     tracing::info!(event = "would-open", %address, %port, span);
                 }
             }

@@ -11,6 +11,7 @@ mod hits;
 mod latency;
 mod machine;
 mod mending;
+mod openings;
 mod start;
 mod table;
 
@@ -24,13 +25,14 @@ use crate::table::Table;
 type Measure = (&'static str, fn(&Arena, &mut Table));
 
 /// All that is measured, in the order of the table.
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     ("start", start::measure),
     ("hits", hits::measure),
     ("floods", floods::measure),
     ("latency", latency::measure),
     ("guard", guard::measure),
     ("mending", mending::measure),
+    ("openings", openings::measure),
 ];
 
 fn main() -> ExitCode {
