@@ -199,12 +199,25 @@ impl Guard {
         }
     }
 
-    /// Removes those of these elements that are there.
+    /// Removes those of these elements that are there. Each batch waits for the kernel to be done with what it replaces:
+    /// one for each element would hold up everything else for minutes where there are thousands.
     fn remove_each(&mut self, entries: &[Entry]) -> Result<(), NftError> {
-        entries.chunks(ENTRIES_MAX).try_for_each(|entries| {
-            let together = self.remove_all(entries);
+        entries.chunks(ENTRIES_MAX / 2).try_for_each(|entries| {
+            let together = self.remove_whether_there(entries);
             together.or_else(|_| entries.iter().try_for_each(|entry| self.remove_if_there(entry)))
         })
+    }
+
+    /// Removes these elements, whether they are there or not: what was just added can always be removed.
+    fn remove_whether_there(&mut self, entries: &[Entry]) -> Result<(), NftError> {
+        let mut batch = Batch::new();
+        batch.add(entries);
+        batch.remove(entries);
+        match self.carry_out(&batch) {
+            // An element that expires between its addition and its removal: there is none the second time.
+            Err(NftError::Missing(_)) => self.carry_out(&batch),
+            outcome => outcome,
+        }
     }
 
     fn remove_all(&mut self, entries: &[Entry]) -> Result<(), NftError> {

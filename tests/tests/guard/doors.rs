@@ -140,6 +140,22 @@ fn closing_what_is_not_open_is_no_error() {
 }
 
 #[test]
+fn thousands_that_have_ended_by_themselves_are_closed_in_an_instant() {
+    let world = World::new();
+    let mut guard = guarding(&world.server, &["tcp/22"]);
+    let elements: Vec<_> = many_addresses(1500).into_iter().map(|ip| element(ip, "tcp/22")).collect();
+    let (stays, rest) = elements.split_first().unwrap();
+    let open: Vec<_> = elements.iter().step_by(100).map(|element| (*element, Some(LONG))).collect();
+    guard.open(&open).unwrap();
+    let began = std::time::Instant::now();
+    guard.close(rest).unwrap();
+    // A batch for each would take half a minute.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let left: Vec<_> = guard.show().unwrap().unwrap().open.into_iter().map(|(element, _)| element).collect();
+    assert_eq!(left, [*stays]);
+}
+
+#[test]
 fn nothing_opens_without_the_table() {
     let world = World::new();
     let mut guard = guard_of(&world.server);

@@ -9,7 +9,6 @@ use knock_spa_tests::flood::{Hit, Pace, stranger};
 use knock_spa_tests::lab::until;
 use knock_spa_tests::server::Server;
 use knock_spad::control;
-use rustix::param::clock_ticks_per_second;
 
 use crate::arena::Arena;
 use crate::figures::{median, span};
@@ -68,6 +67,7 @@ pub fn measure(arena: &Arena, table: &mut Table) {
         is_empty(&server)
     });
     let took = processor_time(keeper) - before;
+    assert_eq!(open(), 0, "the daemon knows of it");
     let what = format!("closing {OPENINGS} openings on time, {RATE} a second: the keeper's processor time");
     table.row(&what, "–", &span(took), "");
 }
@@ -77,11 +77,8 @@ fn is_empty(server: &Server<'_>) -> bool {
     server.guard().is_some_and(|shown| shown.open.is_empty())
 }
 
-/// What a process has used, as the system and for itself.
+/// What a process of one thread has run, exactly: the ticks of /proc/PID/stat miss what is shorter than they are.
 fn processor_time(pid: i32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the daemon runs");
-    let fields: Vec<_> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
-    let ticks = |place: usize| -> u32 { fields[place].parse().expect("a number") };
-    let per_second = u32::try_from(clock_ticks_per_second()).expect("a small number");
-    Duration::from_secs(1) * (ticks(11) + ticks(12)) / per_second
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("the daemon runs");
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("a number"))
 }
