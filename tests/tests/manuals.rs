@@ -252,6 +252,21 @@ fn attacks_are_tested_as_the_threat_model_says() {
 }
 
 #[test]
+fn each_kind_of_reload_is_tested_as_it_says() {
+    let text = manual("reload.md");
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    assert!(rows.len() > 20, "only {} rows", rows.len());
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [change, becomes, tests] = cells[..] else { panic!("{row}") };
+        assert!(!change.is_empty() && !becomes.is_empty() && quoted(tests).count() > 0, "{row}");
+        for test in quoted(tests) {
+            assert!(is_test(test), "{change}: there is no test {test}");
+        }
+    }
+}
+
+#[test]
 fn what_is_said_of_the_model_is_in_it() {
     let text = manual("formal/README.md");
     for (section, name, least) in [(5, "replay.pml", 10), (3, "enrolment.pml", 7)] {

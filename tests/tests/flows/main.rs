@@ -12,6 +12,7 @@ mod explaining;
 mod knockd_doors;
 mod knocking;
 mod lease;
+mod live;
 mod mending;
 mod opening;
 mod plain_ssh;
