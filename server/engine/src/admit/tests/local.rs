@@ -138,3 +138,27 @@ fn the_administrator_closes_by_door_address_and_client() {
         assert_eq!(world.status().len(), 6 - closed);
     }
 }
+
+#[test]
+fn a_dry_run_knows_what_was_taken_and_has_nothing_open() {
+    let mut world = World::new(everything());
+    // Of a client whose clock is ahead, so that the time of the start alone refuses nothing.
+    let claim = world.claim_ahead(secs(30), &alice(), &open("ssh"), ALICE4);
+    world.deliver(&claim);
+    assert_eq!(world.status().len(), 1);
+    let rehearse = |history: History| {
+        let own = [OWN4, OWN6].map(address).into();
+        let mut admit = Restored::new(history, everything(), own, [0; 16], world.now).admit;
+        assert_eq!(admit.openings(world.now.boot).count(), 0);
+        admit.handle_claim(&claim, world.now);
+        admit.refused().of(Refusal::Replayed)
+    };
+    let mut history = History::default();
+    world.disk.durable.iter().cloned().for_each(|record| history.push(record));
+    let mut history = history.marks_alone();
+    history.push(Record::Key(server().public()));
+    assert_eq!(rehearse(history), 1);
+    let mut nothing = History::default();
+    nothing.push(Record::Key(server().public()));
+    assert_eq!(rehearse(nothing), 0, "it is the marks that refuse it");
+}
