@@ -109,3 +109,34 @@ fn knocks_from_everywhere_are_counted_and_drown_nobody() {
     let counted = server.status().audit.left_out;
     assert!(counted >= left_out["count"].as_u64().unwrap() && counted > 500, "{counted}");
 }
+
+#[test]
+fn where_standard_error_leads_to_the_journal_it_gets_fields() {
+    let world = World::new();
+    let mut server = Server::new(&world.server, DEFAULT);
+    std::fs::create_dir(server.path("journal")).unwrap();
+    let journal = std::os::unix::net::UnixDatagram::bind(server.path("journal/socket")).unwrap();
+    journal.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A journal daemon of its own, and what a service manager says of standard error.
+    let script = format!(
+        "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && \
+         mount --bind {} /run/systemd/journal && \
+         JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$@\"",
+        server.path("journal").display()
+    );
+    server.run_by(&["unshare", "-m", "sh", "-c", &script, "sh"]);
+    server.start();
+    server.command(&["open", "ssh", "192.0.2.9"]).ended_with(0);
+    let mut datagram = [0; 4096];
+    let opened = std::iter::repeat_with(|| {
+        let len = journal.recv(&mut datagram).expect("an entry");
+        String::from_utf8_lossy(&datagram[..len]).into_owned()
+    })
+    .find(|entry| entry.contains("\nKNOCK_SPA_EVENT=opened\n"))
+    .unwrap();
+    for field in ["PRIORITY=6", "KNOCK_SPA_DOOR=ssh", "KNOCK_SPA_ADDRESS=192.0.2.9", "KNOCK_SPA_ORIGIN=local"]
+    {
+        assert!(opened.lines().any(|line| line == field), "{field} in {opened}");
+    }
+    assert!(!server.log().contains("opened"), "once is enough: {}", server.log());
+}
