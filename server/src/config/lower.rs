@@ -170,7 +170,7 @@ fn lower_door(
         ports: draft.ports.into_value().unwrap_or_default().into_iter().map(|port| port.value).collect(),
         open_for,
         max_open,
-        on_stop: draft.on_stop.into_value().unwrap_or(OnStop::of(&action)),
+        on_stop: draft.on_stop.into_value().unwrap_or_else(|| OnStop::of(&action)),
         action,
         classic: knock.classic,
     }

@@ -114,7 +114,7 @@ impl Admit {
             (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
             // The record may have reached the disk all the same.
             (Means::Guard | Means::Commands { .. }, Cause::Unrecorded) => {
-                self.effects.push_back(Effect::Note(closed))
+                self.effects.push_back(Effect::Note(closed));
             }
             (Means::Guard, _) => {}
             (Means::Commands { .. }, _) => {

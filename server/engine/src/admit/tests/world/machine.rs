@@ -6,6 +6,7 @@ use super::*;
 use crate::admit::effect::Job;
 
 /// The journal's file.
+#[expect(clippy::struct_excessive_bools, reason = "what can be wrong with a disk goes together in every way")]
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) durable: Vec<Record>,
@@ -136,7 +137,14 @@ impl Disk {
                         }
                     }
                 }
-                _ => {}
+                Record::Started(_)
+                | Record::Key(_)
+                | Record::Floor(_)
+                | Record::RunBegun(_)
+                | Record::RunOpen(..)
+                | Record::RunClosing(_)
+                | Record::RunClosed(_)
+                | Record::Held(..) => {}
             }
         }
         openings
