@@ -176,7 +176,7 @@ impl Findings {
 /// What the client of this file may ask for, but no door has.
 fn idle_rights(client: &Client, file: &Path, settings: &Settings) -> Vec<Remark> {
     let is_idle = |right: &&Right| match right {
-        Right::Door(name) => settings.door(*name).is_none(),
+        Right::Door(name) => settings.door_called(*name).is_none(),
         Right::Ports(..) => {
             !settings.doors.iter().any(|door| door.ports.iter().any(|port| right.covers(door, *port)))
         }

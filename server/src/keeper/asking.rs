@@ -99,6 +99,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.settle();
                 self.look_after_keys();
                 self.build_wall();
+                self.build_sets();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
                 Ok(self.reloaded())

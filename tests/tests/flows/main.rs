@@ -20,6 +20,7 @@ mod requests;
 mod rotation;
 mod service;
 mod sessions;
+mod sets;
 mod silence;
 mod socket;
 mod state;

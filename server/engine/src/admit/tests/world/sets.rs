@@ -26,7 +26,9 @@ impl Sets {
     pub(crate) fn fill(&mut self, entry: &SetEntry, now: BootTime) {
         let set = entry.set.to_string();
         let at = |port: ServicePort| (set.clone(), Key::of(&set, Element { address: entry.address, port }));
-        entry.shut.iter().for_each(|port| drop(self.0.remove(&at(*port))));
+        for port in &entry.shut {
+            self.0.remove(&at(*port));
+        }
         let mut ends = BTreeMap::new();
         for (port, left) in &entry.open {
             let end = left.map_or(BootTime::from_nanos(u64::MAX), |left| now.saturating_add(left));
