@@ -62,7 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Text(CONFIG, "[a]\nsequence = 1\nx = 2\n")], &["check", "--knockd"], 1, &["knock-spad.toml:3: error: syntax error", "1 error was found"]),
     row(&[Text(CONFIG, "[listen]\ncapture = 'socket'\n[door.a]\nports = ['tcp/1']\nsequence = ['1', '2', '4']")], CHECK, 1, &[":3: error: [door.a]: no sequence is heard with capture = \"socket\"", "leave the sequence out"]),
     row(&[Text("server.key.previous", "knock-spa-server-previous-v2 2027-06-30T12:00:00Z\n"), Mode("server.key.previous", 0o600)], &["key", "rotate"], 65, &["there is a previous key that can't be used: DIR/server.key.previous: its first line is not", "key rotate --end-previous"]),
-    row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter knock4' }")], CHECK, 1, &[":3: error: [door.a] action.set4: this version does not support it"]),
+    row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter' }")], CHECK, 1, &[":3: error: [door.a] action.set4: \"inet filter\": not the name of a set"]),
 
     // check: the key and the clients.
     row(&[Mode(KEY, 0o644)], CHECK, 1, &["error: DIR/server.key holds a secret, and others may use it (its mode is 0644)", "chmod 600 DIR/server.key"]),

@@ -48,7 +48,7 @@ pub(super) fn check(
     claims.of_written(knockd);
     not_too_many(doors, reader);
     no_two(claims.ports, "listed by", "a port belongs to one door", reader);
-    no_two(claims.names, "a name of", "clients ask for a door by its name", reader);
+    no_two(claims.names, "the name of", "clients ask for a door by its name", reader);
 }
 
 impl Claims {
