@@ -394,6 +394,7 @@ fn the_manual_has_every_key() {
         ("[[knockd.door]]", "[[knockd.door]]\nname = 'a'\nsequence = ['1']\nx = 1"),
         ("[log]", "[log]\nx = 1"),
         ("[door.NAME]", "[door.a]\nports = ['tcp/1']\nx = 1"),
+        ("Sets", "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet f s', x = 1 }"),
         ("Commands", "[door.a]\nports = ['tcp/1']\naction = { start = 'a', x = 1 }"),
     ];
     for (section, text) in hints {
