@@ -258,9 +258,14 @@ pub fn make_directory(path: &Path, mode: u32) -> Result<bool, FileError> {
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 make_directory(parent, mode)?;
             }
-            let trying = FileError::while_trying(Doing::MakeDirectory, path);
-            DirBuilder::new().mode(mode).create(path).map_err(trying)?;
-            sync_directory_of(path).map(|()| true)
+            match DirBuilder::new().mode(mode).create(path) {
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+                made => {
+                    made.map_err(FileError::while_trying(Doing::MakeDirectory, path))?;
+                    sync_directory_of(path).map(|()| true)
+                }
+            }
         }
     }
 }
@@ -370,6 +375,20 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         assert_eq!(*read_secret(&path, 9).unwrap(), "secret");
+    }
+
+    #[test]
+    fn a_directory_that_many_make_at_once_is_nobody_s_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let nested = directory.path().join(format!("{round}/a/b"));
+            let made = std::thread::scope(|scope| {
+                let makers: Vec<_> =
+                    (0..4).map(|_| scope.spawn(|| make_directory(&nested, 0o700).unwrap())).collect();
+                makers.into_iter().map(|maker| maker.join().unwrap()).filter(|made| *made).count()
+            });
+            assert_eq!(made, 1);
+        }
     }
 
     #[test]

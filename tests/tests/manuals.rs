@@ -243,7 +243,7 @@ fn attacks_are_tested_as_the_threat_model_says() {
     assert!(text.lines().count() <= 200);
     for (from, to, fault) in [
         ("`packets_look_random`", "`packets_look_odd`", "there is no test packets_look_odd"),
-        ("| `a_captured_packet_opens_nothing_after_a_reload` |", "| soon |", "no test"),
+        ("| `a_journal_that_is_restored_brings_back_only_what_is_fresh` |", "| soon |", "no test"),
     ] {
         assert!(text.contains(from), "{from}");
         let faults = faults_of_attacks(&text.replacen(from, to, 1));

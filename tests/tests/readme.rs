@@ -114,7 +114,6 @@ impl Scene {
 
     /// Types a line; what it prints.
     fn type_line(&mut self, machine: &str, line: &str) -> String {
-        let line = self.with_keys(line);
         if let Some(line) = line.strip_suffix(" &") {
             let mut command = self.sh(machine, &format!("exec {line}"));
             self.running.push(self.host(machine).spawn(&mut command));
@@ -127,7 +126,8 @@ impl Scene {
             self.see_service();
             return String::new();
         }
-        let printed = Run::of(self.host(machine), &mut self.sh(machine, &line), "").ended_with(0).out;
+        let pasted = if line == "knock-spa enroll" { self.invitation() } else { String::new() };
+        let printed = Run::of(self.host(machine), &mut self.sh(machine, line), &pasted).ended_with(0).out;
         if line.contains(" guard try ") {
             assert_eq!(self.door(), Answer::Silent);
         }
@@ -140,17 +140,10 @@ impl Scene {
         self.world.laptop.connect(SocketAddr::new(self.world.server.v4.into(), 22), SILENCE)
     }
 
-    /// The line with the keys that were printed in the place of those that the README leaves out.
-    fn with_keys(&self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for kind in ["knock-spa-client-v1", "knock-spa-server-v1"] {
-            let short = format!("'{kind} …'");
-            if line.contains(&short) {
-                let printed = self.printed.lines().rev().find(|printed| printed.starts_with(kind));
-                line = line.replace(&short, &format!("'{}'", printed.expect("a key was printed")));
-            }
-        }
-        line
+    /// The invitation that was printed last.
+    fn invitation(&self) -> String {
+        let printed = self.printed.lines().rev().find(|line| line.starts_with("knock-spa-invite-v1 "));
+        format!("{}\n", printed.expect("an invitation was printed"))
     }
 
     /// The resolver gives IPv6 first, to `knock` as to `ssh`.

@@ -95,11 +95,12 @@ impl<'p> Rotation<'p> {
     }
 
     /// The first step: the old key is kept as the previous one. While it is the current one as well, that counts for
-    /// nothing.
+    /// nothing. The line may be that of the key before, where a rotation was interrupted: nobody would know that any more.
     ///
     /// # Errors
     /// [`KeyError::File`].
     pub fn keep_old(&self) -> Result<(), KeyError> {
+        server_key::write_line(self.path, self.old.secret.public(), self.endpoints.clone())?;
         Ok(previous::write(self.path, &self.old, self.until)?)
     }
 
@@ -217,6 +218,21 @@ mod tests {
         assert!(end_previous(&path, &Keys::load(&path, after(31)).unwrap()).unwrap());
         assert_eq!(live(&path, NOW), [rotation.new_key()]);
         assert!(!end_previous(&path, &Keys::load(&path, NOW).unwrap()).unwrap());
+    }
+
+    #[test]
+    fn a_rotation_after_one_that_stopped_at_its_line_leaves_a_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("server.key");
+        write_line(&path, create(&path).unwrap().secret.public(), "gw:1".parse().unwrap()).unwrap();
+        let stopped = Rotation::prepare(&path, days(30), Earlier::Keep, NOW).unwrap();
+        stopped.keep_old().unwrap();
+        stopped.take_new().unwrap();
+        let next = Rotation::prepare(&path, days(30), Earlier::End, NOW).unwrap();
+        next.keep_old().unwrap();
+        assert_eq!(live(&path, NOW), [stopped.new_key()]);
+        next.take_new().unwrap();
+        assert_eq!(live(&path, NOW), [next.new_key(), stopped.new_key()]);
     }
 
     #[test]
