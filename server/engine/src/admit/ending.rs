@@ -146,10 +146,8 @@ impl Admit {
     fn settle(&mut self, id: OpeningId) {
         if self.closing.get(&id).is_some_and(|closing| closing.waits_for.is_empty()) {
             // Before its stop command has run, a firewall would take the next packet for the first of a flow.
-            if let Some(Closing { opening, flows, .. }) = self.closing.remove(&id) {
-                if flows == Flows::Cut {
-                    self.cut(opening.elements());
-                }
+            if let Some(Closing { opening, flows: Flows::Cut, .. }) = self.closing.remove(&id) {
+                self.cut(opening.elements());
             }
             let closed = Change { closed: [id].into(), ..Change::default() };
             self.effects.push_back(Effect::Note(Record::Change(closed)));
