@@ -17,7 +17,7 @@ pub use self::watch::{Heard, SetWatch};
 use super::batch::{Batch, ENTRIES_MAX};
 use super::error::NftError;
 use super::kernel::*;
-use super::key::{KeyLayout, Unsuitable, Wanted};
+use super::key::{KeyLayout, Unsuitable};
 use super::set::{ELEMENTS_PER_MESSAGE, element, entries};
 use super::{Family, list};
 use crate::netlink::{Attributes, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, Request, Socket};
@@ -50,13 +50,17 @@ impl From<NftError> for FillError {
         match error {
             NftError::Missing(_) => Self::Absent,
             NftError::Full(_) => Self::Full,
-            other => Self::Nft(other),
+            other @ (NftError::NotPermitted(_)
+            | NftError::TooMuch
+            | NftError::Refused(_)
+            | NftError::Io(_)
+            | NftError::NoAnswer) => Self::Nft(other),
         }
     }
 }
 
-/// An element to add: its key, and for how long.
-type Added<'k> = (&'k Vec<u8>, Duration);
+/// What becomes of the element with a key: it is there for so long, or gone.
+type Change<'k> = (&'k Vec<u8>, Option<Duration>);
 
 impl Filler {
     /// A filler that changes nothing yet.
@@ -90,8 +94,9 @@ impl Filler {
             let those = entries.iter().filter(move |entry| Family::of(entry.address) == family);
             those.cloned().collect::<Vec<_>>()
         };
-        let filled = self.fill_for(Family::Ipv4, set, &of(Family::Ipv4));
-        self.fill_for(Family::Ipv6, set, &of(Family::Ipv6)).and(filled)
+        let v4 = self.fill_for(Family::Ipv4, set, &of(Family::Ipv4));
+        let v6 = self.fill_for(Family::Ipv6, set, &of(Family::Ipv6));
+        v4.and(v6)
     }
 
     fn fill_for(&mut self, family: Family, set: &SetName, entries: &[SetEntry]) -> Result<(), FillError> {
@@ -108,21 +113,12 @@ impl Filler {
             }
             Err(error) => return Err(error),
         };
-        let Wanted { held, gone } = &wanted;
-        let held: Vec<Added<'_>> = held.iter().map(|(key, left)| (key, *left)).collect();
-        let gone: Vec<_> = gone.iter().collect();
-        let mut outcome = Ok(());
-        for keys in gone.chunks(ENTRIES_MAX / 3).skip(1) {
-            outcome = outcome.and(self.change(set, &[], keys));
-        }
-        let first = gone.chunks(ENTRIES_MAX / 3).next().unwrap_or_default();
-        let room = (ENTRIES_MAX / 3).saturating_sub(first.len());
-        let (with_first, rest) = held.split_at_checked(room).unwrap_or((&held, &[]));
-        outcome = outcome.and(self.change(set, with_first, first));
-        for added in rest.chunks(ENTRIES_MAX / 3) {
-            outcome = outcome.and(self.change(set, added, &[]));
-        }
-        outcome
+        let gone = wanted.gone.iter().map(|key| (key, None));
+        let held = wanted.held.iter().map(|(key, left)| (key, Some(*left)));
+        // What goes makes room.
+        let changes: Vec<Change<'_>> = gone.chain(held).collect();
+        let outcomes: Vec<_> = changes.chunks(ENTRIES_MAX / 3).map(|some| self.change(set, some)).collect();
+        outcomes.into_iter().collect()
     }
 
     /// Whether the set holds all that these entries have open, for however long.
@@ -151,34 +147,25 @@ impl Filler {
         Ok(found.into_iter().next().ok_or(FillError::Absent)??)
     }
 
-    /// Adds and removes together; where the set is too full for that, each alone, as far as it goes.
-    fn change(&mut self, set: &SetName, added: &[Added<'_>], gone: &[&Vec<u8>]) -> Result<(), FillError> {
-        match self.change_together(set, added, gone) {
-            Err(FillError::Full) => {
-                gone.iter().try_for_each(|key| self.remove(set, key))?;
-                added.iter().try_for_each(|one| self.change_together(set, slice::from_ref(one), &[]))
-            }
+    /// Makes these changes together; where the set is too full for that, each alone, as far as it goes.
+    fn change(&mut self, set: &SetName, changes: &[Change<'_>]) -> Result<(), FillError> {
+        match self.change_together(set, changes) {
+            Err(FillError::Full) => changes.iter().try_for_each(|change| match change {
+                (key, None) => self.remove(set, key),
+                (_, Some(_)) => self.change_together(set, slice::from_ref(change)),
+            }),
             outcome => outcome,
         }
     }
 
-    fn change_together(
-        &mut self,
-        set: &SetName,
-        added: &[Added<'_>],
-        gone: &[&Vec<u8>],
-    ) -> Result<(), FillError> {
-        if added.is_empty() && gone.is_empty() {
-            return Ok(());
-        }
+    fn change_together(&mut self, set: &SetName, changes: &[Change<'_>]) -> Result<(), FillError> {
         // Old kernels keep the timeout of an element that is added again. What was just added can always be removed,
         // whether it was there or not, and what was just removed is always new.
-        let brief = gone.iter().map(|key| (*key, Duration::ZERO));
-        let all: Vec<_> = added.iter().copied().chain(brief).collect();
         let mut batch = Batch::with(head(set));
-        add(&mut batch, set, &all);
-        remove(&mut batch, set, &all);
-        add(&mut batch, set, added);
+        add(&mut batch, set, changes);
+        remove(&mut batch, set, changes);
+        let held: Vec<Change<'_>> = changes.iter().copied().filter(|(_, left)| left.is_some()).collect();
+        add(&mut batch, set, &held);
         match self.carry_out(&batch) {
             // An element that expires between its addition and its removal: there is none the second time.
             Err(NftError::Missing(_)) => Ok(self.carry_out(&batch)?),
@@ -188,7 +175,7 @@ impl Filler {
 
     fn remove(&mut self, set: &SetName, key: &Vec<u8>) -> Result<(), FillError> {
         let mut batch = Batch::with(head(set));
-        remove(&mut batch, set, &[(key, Duration::ZERO)]);
+        remove(&mut batch, set, &[(key, None)]);
         match self.carry_out(&batch) {
             Err(NftError::Missing(_)) => Ok(()),
             outcome => Ok(outcome?),
@@ -200,18 +187,18 @@ impl Filler {
     }
 }
 
-fn add(batch: &mut Batch, set: &SetName, added: &[Added<'_>]) {
-    messages(set, added).for_each(|message| batch.push(NFT_MSG_NEWSETELEM, NLM_F_CREATE, message));
+fn add(batch: &mut Batch, set: &SetName, changes: &[Change<'_>]) {
+    messages(set, changes).for_each(|message| batch.push(NFT_MSG_NEWSETELEM, NLM_F_CREATE, message));
 }
 
-fn remove(batch: &mut Batch, set: &SetName, gone: &[Added<'_>]) {
-    messages(set, gone).for_each(|message| batch.push(NFT_MSG_DELSETELEM, 0, message));
+fn remove(batch: &mut Batch, set: &SetName, changes: &[Change<'_>]) {
+    messages(set, changes).for_each(|message| batch.push(NFT_MSG_DELSETELEM, 0, message));
 }
 
-fn messages<'a>(set: &'a SetName, elements: &'a [Added<'_>]) -> impl Iterator<Item = Attributes> + 'a {
+fn messages<'a>(set: &'a SetName, elements: &'a [Change<'_>]) -> impl Iterator<Item = Attributes> + 'a {
     elements.chunks(ELEMENTS_PER_MESSAGE).map(|some| {
         let list = some.iter().fold(Attributes::new(), |list, (key, left)| {
-            list.nest(NFTA_LIST_ELEM, &element(key, Some(*left)))
+            list.nest(NFTA_LIST_ELEM, &element(key, Some(left.unwrap_or_default())))
         });
         elements_of(set).nest(NFTA_SET_ELEM_LIST_ELEMENTS, &list)
     })

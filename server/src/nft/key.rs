@@ -142,13 +142,8 @@ mod tests {
         KeyLayout::of_type(key_type, Family::of(address(like)))
     }
 
-    const fn concat<const N: usize>(numbers: [u32; N]) -> u32 {
-        let (mut all, mut place) = (0, 0);
-        while place < N {
-            all = (all << 6) | numbers[place];
-            place += 1;
-        }
-        all
+    fn concat<const N: usize>(numbers: [u32; N]) -> u32 {
+        numbers.into_iter().fold(0, |all, number| (all << 6) | number)
     }
 
     #[test]
