@@ -378,7 +378,7 @@ fn the_example_is_good_and_its_defaults_are_the_defaults() {
     assert_eq!(example.settings.window, defaults.window);
     assert_eq!(example.settings.listen.spa_port, defaults.listen.spa_port);
     assert_eq!(example.settings.guard.start, defaults.guard.start);
-    assert_eq!((example.settings.doors.len(), example.settings.knockd_doors.len()), (5, 1));
+    assert_eq!((example.settings.doors.len(), example.settings.knockd_doors.len()), (6, 1));
 }
 
 /// The manual names each key between backticks, and knows no key that there is not.

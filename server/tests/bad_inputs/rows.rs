@@ -51,7 +51,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Long(CONFIG, 2_000_000)], CHECK, 1, &["longer than 1048576 bytes"]),
     row(&[Text(CONFIG, "[door.ssh\n")], CHECK, 1, &["knock-spad.toml:1: error: not TOML", "1 error was found"]),
     row(&[Text(CONFIG, "[door.ssh]\nports = 22")], CHECK, 1, &["knock-spad.toml:2: error: [door.ssh] ports: a whole number where an array belongs"]),
-    row(&[Text(CONFIG, "[door.ssh]\nport = ['tcp/22']")], CHECK, 1, &[":2: error: [door.ssh] port: unknown key", "known here: ports,", ":1: error: [door.ssh]: no ports"]),
+    row(&[Text(CONFIG, "[door.ssh]\nport = ['tcp/22']")], CHECK, 1, &[":2: error: [door.ssh] port: unknown key", "known here: aliases, ports,", ":1: error: [door.ssh]: no ports"]),
     row(&[Text(CONFIG, "[\"\\u001b]0;x\\u0007\"]\na = 1")], CHECK, 1, &["\\u{1b}]0;x\\u{7}: unknown key"]),
     row(&[Text(CONFIG, "[spa]\nwindow = '1 minute'")], CHECK, 1, &[":2: error: [spa] window: \"1 minute\": not a span of time"]),
     row(&[Text(CONFIG, "[spa]\nwindow = '1h'")], CHECK, 1, &["out of range", "from 10s to 10m"]),

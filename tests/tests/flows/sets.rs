@@ -196,6 +196,27 @@ fn a_reload_of_the_ruleset_is_mended_with_the_time_that_is_left() {
     assert_eq!(server.log().matches("set-failed").count(), 2, "each is told once");
 }
 
+/// In one go with more than the kernel can tell.
+#[test]
+fn a_flush_is_noticed_among_more_than_can_be_told() {
+    let world = World::new();
+    let _service = Echo::tcp(&world.server, 22);
+    load(&world, &ruleset(KEYS[1], TIMED));
+    let (server, laptop) = with_sets(&world, DOORS);
+    laptop.run("open ssh gw -4 --for 1h").ended_with(0);
+    let flood = |others: &str| {
+        let chains: String = (0..4000).map(|i| format!("add chain inet other chain{i}\n")).collect();
+        load(&world, &format!("add table inet other\n{chains}{others}\ndelete table inet other\n"));
+    };
+    flood("flush set inet filter knock4");
+    until(PATIENCE, "it to be filled again", || held(&world, "knock4").len() == 1);
+    let refilled = || server.status().sets.iter().map(|set| set.refilled).sum::<u64>();
+    assert_eq!(refilled(), 1);
+    flood("");
+    laptop.run("open ssh gw -4 --for 1h").ended_with(0);
+    assert_eq!(refilled(), 1, "nothing happened to it");
+}
+
 #[test]
 fn a_set_may_come_after_the_daemon() {
     let world = World::new();
@@ -249,6 +270,12 @@ fn a_full_set_takes_in_who_waits_as_soon_as_there_is_room() {
     assert_silent(&world.stranger, world.server.v4, 22);
     laptop.run("open ssh gw -4 --for 1h").ended_with(0);
     assert_open(&world.laptop, world.server.v4, 22);
+    world.server.run("nft flush set inet filter knock4");
+    until(PATIENCE, "one of the two to be let in again", || held(&world, "knock4").len() == 1);
+    server.command(&["close", "ssh", &world.stranger.v4.to_string()]).ended_with(0);
+    await_no_fault(&server);
+    bob.run("open ssh gw -4 --for 1h --no-wait").ended_with(0);
+    until(PATIENCE, "the fault to be told", || fault(&server, "knock4").is_some());
     laptop.run("close ssh gw").ended_with(0);
     await_no_fault(&server);
     assert_open(&world.stranger, world.server.v4, 22);
