@@ -147,3 +147,27 @@ fn a_request_changes_each_set_in_one_go() {
     let [entry] = &entries[..] else { panic!("{entries:?}") };
     assert_eq!((entry.open.len(), entry.shut.len()), (3, 0));
 }
+
+#[test]
+fn what_is_not_on_record_yet_moves_nothing() {
+    let mut world = world([set_door("mail", &["tcp/25"], ANY), set_door("imap", &["tcp/143"], ANY)].into());
+    world.ask(&alice(), &open("mail").ttl(100), ALICE4);
+    world.ask(&bob(), &open("imap").ttl(200), ALICE4);
+    let longer = world.claim(&alice(), &open("mail").ttl(300), ALICE4);
+    world.deliver_unsettled(&longer);
+    assert_eq!(world.admit.handle_close(name("imap"), None, Flows::LiveOn, world.now), 1);
+    let filled = core::iter::from_fn(|| world.admit.poll_effect()).find_map(|effect| match effect {
+        Effect::Fill(entries) => Some(entries),
+        Effect::Record(..)
+        | Effect::Note(_)
+        | Effect::Open(_)
+        | Effect::Close(_)
+        | Effect::Cut(_)
+        | Effect::Run(_)
+        | Effect::StrikeOut(..)
+        | Effect::Enrol(..)
+        | Effect::Say(_) => None,
+    });
+    let open: Vec<_> = filled.unwrap().into_iter().flat_map(|entry| entry.open).collect();
+    assert_eq!(open, [("tcp/25".parse().unwrap(), Some(secs(100)))]);
+}
