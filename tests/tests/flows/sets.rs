@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use knock_spa_tests::lab::Echo;
+use rustix::process::Signal;
 
 use super::*;
 
@@ -202,17 +203,22 @@ fn a_flush_is_noticed_among_more_than_can_be_told() {
     let world = World::new();
     let _service = Echo::tcp(&world.server, 22);
     load(&world, &ruleset(KEYS[1], TIMED));
-    let (server, laptop) = with_sets(&world, DOORS);
+    let (mut server, laptop) = with_sets(&world, DOORS);
     laptop.run("open ssh gw -4 --for 1h").ended_with(0);
     let flood = |others: &str| {
         let chains: String = (0..4000).map(|i| format!("add chain inet other chain{i}\n")).collect();
         load(&world, &format!("add table inet other\n{chains}{others}\ndelete table inet other\n"));
     };
+    // Nobody reads meanwhile.
+    server.signal(Signal::STOP);
     flood("flush set inet filter knock4");
+    server.signal(Signal::CONT);
     until(PATIENCE, "it to be filled again", || held(&world, "knock4").len() == 1);
+    server.signal(Signal::STOP);
+    flood("");
+    server.signal(Signal::CONT);
     let refilled = || server.status().sets.iter().map(|set| set.refilled).sum::<u64>();
     assert_eq!(refilled(), 1);
-    flood("");
     laptop.run("open ssh gw -4 --for 1h").ended_with(0);
     assert_eq!(refilled(), 1, "nothing happened to it");
 }
