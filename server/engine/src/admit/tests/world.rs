@@ -5,6 +5,7 @@
 
 pub(super) mod files;
 mod machine;
+mod sets;
 
 use alloc::format;
 use alloc::string::ToString;
@@ -15,12 +16,15 @@ use crate::admit::effect::Enrolment;
 use crate::admit::record::BootId;
 use files::Files;
 use machine::{Disk, Kernel, Shell};
+use sets::Sets;
 
 pub(super) struct World {
     pub(super) admit: Admit,
     pub(super) now: Now,
     pub(super) disk: Disk,
     pub(super) kernel: Kernel,
+    /// The administrator's own sets.
+    pub(super) sets: Sets,
     pub(super) shell: Shell,
     pub(super) files: Files,
     pub(super) said: Vec<Event>,
@@ -57,6 +61,7 @@ impl World {
             now,
             disk: Disk { durable: keys, ..Disk::default() },
             kernel: Kernel::default(),
+            sets: Sets::default(),
             shell: Shell::default(),
             files: Files::of(&rules),
             said: Vec::new(),
@@ -266,10 +271,19 @@ impl World {
                     self.kernel.set(element, left, self.now.boot);
                 }
             }
+            Effect::Fill(entries) => {
+                for entry in entries {
+                    for (port, left) in &entry.open {
+                        self.check_on_record(Element { address: entry.address, port: *port }, *left);
+                    }
+                    self.sets.fill(&entry, self.kernel.time(self.now.boot));
+                }
+            }
             Effect::Close(elements) => elements.iter().for_each(|element| self.kernel.remove(*element)),
             Effect::Cut(elements) => {
                 for element in elements {
-                    assert!(self.kernel.left(element, self.now.boot).is_none(), "{element} is cut and open");
+                    let is_open = self.kernel.left(element, self.now.boot).is_some();
+                    assert!(!is_open, "{element} is cut and open");
                     self.cut.push((element, self.shell.open.keys().cloned().collect()));
                 }
             }
@@ -353,6 +367,7 @@ impl World {
     pub(super) fn reboot(&mut self, down: Duration) {
         self.disk.unsynced.clear();
         self.kernel = Kernel::default();
+        self.sets = Sets::default();
         self.shell.open.clear();
         self.now =
             Now { boot: BootTime::from_nanos(30_000_000_000), unix: self.now.unix.saturating_add(down) };
@@ -388,9 +403,23 @@ impl World {
         for (element, left) in self.admit.elements(self.now.boot) {
             self.kernel.set(element, left, self.now.boot);
         }
+        self.fill_sets();
+    }
+
+    /// The sets are filled from memory, as at a start and after somebody else has changed them.
+    pub(super) fn fill_sets(&mut self) {
+        for entry in self.admit.set_entries(self.now.boot) {
+            assert!(entry.shut.is_empty());
+            self.sets.fill(&entry, self.kernel.time(self.now.boot));
+        }
     }
 
     // What is seen.
+
+    /// What the sets hold, and for how much longer.
+    pub(super) fn held(&self) -> BTreeMap<String, Duration> {
+        self.sets.all(self.kernel.time(self.now.boot))
+    }
 
     /// What passes the guard now.
     pub(super) fn guard(&self) -> Vec<Element> {

@@ -97,7 +97,7 @@ impl Kernel {
         self.elements.remove(&element);
     }
 
-    fn time(&self, now: BootTime) -> BootTime {
+    pub(crate) fn time(&self, now: BootTime) -> BootTime {
         let slept = u64::try_from(self.slept.as_nanos()).unwrap();
         BootTime::from_nanos(now.as_nanos() - slept)
     }
