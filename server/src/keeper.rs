@@ -17,6 +17,7 @@ mod listening;
 mod numbers;
 mod one_time;
 mod plan;
+mod sets;
 mod status;
 mod store;
 mod telling;
@@ -52,6 +53,7 @@ use self::jobs::Jobs;
 use self::listening::{Heard, Listening};
 use self::numbers::Numbers;
 use self::one_time::OneTimeSequences;
+use self::sets::{Sets, Touched};
 use self::store::Store;
 use self::wall::Wall;
 
@@ -111,6 +113,7 @@ where
     keeper.settle();
     keeper.look_after_keys();
     keeper.build_wall();
+    keeper.build_sets();
     keeper.start_listener().await;
     keeper.run().await
 }
@@ -125,6 +128,8 @@ struct Keeper<L> {
     store: Store,
     /// Absent in knockd's manner, where no door has it: another instance may.
     wall: Option<Wall>,
+    /// The administrator's own sets.
+    sets: Sets,
     one_time: OneTimeSequences,
     /// Whether a door has another sequence than the listener knows of.
     sequences_changed: bool,
@@ -155,6 +160,7 @@ enum Happened {
     Ran(JobId, Ended),
     AddressesChanged(io::Result<()>),
     WallTouched,
+    SetsTouched(Touched),
     TimeCame(io::Result<()>),
     ReloadWanted,
     StopWanted(Stopped),
@@ -196,6 +202,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             desk: desk.map_err(RunError::doing("open the control socket"))?,
             store,
             wall,
+            sets: Sets::default(),
             one_time: OneTimeSequences::new(&plan.settings),
             sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
@@ -225,6 +232,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.listening.backoff().retry_at(),
                 self.listening.next_check(),
                 self.wall.as_ref().and_then(Wall::wakes_at),
+                self.sets.wakes_at(),
                 self.previous_key_ends_at(),
                 self.ask_again.retry_at(),
             ];
@@ -251,6 +259,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             result = self.timer.expired() => Happened::TimeCame(result),
             () = self.log.ready() => Happened::LogCaughtUp,
             () = wall_touched(&mut self.wall) => Happened::WallTouched,
+            sets = self.sets.touched() => Happened::SetsTouched(sets),
             (job, ended) = self.jobs.ended() => Happened::Ran(job, ended),
             _ = self.reload.recv() => Happened::ReloadWanted,
             asked = next_asked(&mut self.desk) => Happened::Asked(asked),
@@ -283,6 +292,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 if let Some(wall) = &mut self.wall {
                     wall.handle_touched(&self.plan.settings, self.admit.elements(now), now);
                 }
+            }
+            Happened::SetsTouched(touched) => {
+                let now = clock::now().boot;
+                self.sets.handle_touched(touched, || self.admit.set_entries(now), now);
             }
             Happened::TimeCame(result) => {
                 result.map_err(RunError::doing("wait for a timer"))?;
@@ -331,6 +344,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         if self.listening.backoff().is_due(now.boot) {
             self.start_listener().await;
         }
+        self.sets.handle_time(|| self.admit.set_entries(now.boot), now.boot);
         if self.ask_again.is_due(now.boot) {
             self.handle_addresses().await;
             self.hand_over().await;
@@ -417,6 +431,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.ask_again.fail(now);
             }
         }
+    }
+
+    /// Has the administrator's sets hold what they should.
+    fn build_sets(&mut self) {
+        self.sets.build(&self.plan.settings, self.admit.set_entries(clock::now().boot));
     }
 
     /// Makes the guard what it should be.

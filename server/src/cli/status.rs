@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::Args;
 use knock_spa_proto::control::{
-    Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, Reply, RunStatus, Status,
-    TrialStatus,
+    Command, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, Reply, RunStatus,
+    SetStatus, Status, TrialStatus,
 };
 
 use crate::cli::failure::{Exit, Failure};
@@ -52,6 +52,7 @@ fn words(status: &Status) -> String {
     status.knockd_doors.iter().for_each(|door| line(&mut text, &knockd_door_words(door)));
     status.runs.iter().for_each(|run| line(&mut text, &format!("  {}", run_words(run))));
     line(&mut text, &format!("guard: {}", guard_words(&status.guard)));
+    status.sets.iter().for_each(|set| line(&mut text, &set_words(set)));
     let listener = if status.listener.ready { "listening" } else { "not listening" };
     line(&mut text, &format!("listener: {listener}, started again {} times", status.listener.restarts));
     for name in &status.listener.missing_interfaces {
@@ -125,6 +126,13 @@ fn run_words(run: &RunStatus) -> String {
 
 fn trial_words(trial: &TrialStatus) -> String {
     format!(" ON TRIAL for {} s more, and kept by `knock-spad guard confirm`", trial.left)
+}
+
+fn set_words(SetStatus { set, fault, refilled }: &SetStatus) -> String {
+    match fault {
+        Some(why) => format!("set {set}: FAILED: {why}"),
+        None => format!("set {set}: good, filled again {refilled} times"),
+    }
 }
 
 fn guard_words(guard: &GuardStatus) -> String {

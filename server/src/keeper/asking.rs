@@ -54,9 +54,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     fn close(&mut self, door: &str, address: Option<&str>, cut: bool) -> Result<String, String> {
         let name = door.parse().map_err(|error| format!("{door}: {error}"))?;
-        if self.admit.rules().door(name).is_none() {
+        let Some(name) = self.admit.rules().door_called(name).map(|door| door.name) else {
             return Err(format!("no door is named {name}"));
-        }
+        };
         let address = match address {
             Some(text) => Some(Address::new(text.parse().map_err(|_| format!("{text} is no address"))?)),
             None => None,
@@ -99,6 +99,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.settle();
                 self.look_after_keys();
                 self.build_wall();
+                self.build_sets();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
                 Ok(self.reloaded())

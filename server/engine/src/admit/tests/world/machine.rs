@@ -161,7 +161,7 @@ impl Kernel {
         self.elements.remove(&element);
     }
 
-    fn time(&self, now: BootTime) -> BootTime {
+    pub(crate) fn time(&self, now: BootTime) -> BootTime {
         let slept = u64::try_from(self.slept.as_nanos()).unwrap();
         BootTime::from_nanos(now.as_nanos() - slept)
     }
@@ -228,7 +228,7 @@ impl Shell {
         let busy: Vec<_> = self.busy_with().collect();
         let of_commands = openings.flat_map(|opening| match opening.means {
             Means::Commands { commands, .. } => commands,
-            Means::Guard => Vec::new(),
+            Means::Guard | Means::Set(_) => Vec::new(),
         });
         let recorded = of_commands.map(|command| command.start.argv[1..].join(" "));
         let recorded: Vec<_> = recorded.filter(|what| !self.open.contains_key(what)).collect();
