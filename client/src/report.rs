@@ -117,7 +117,7 @@ impl Port {
             State::Answers => {
                 format!("{} answers ({})", self.name, milliseconds(self.microseconds.unwrap_or(0)))
             }
-            State::Refuses => format!("{} is open, but nothing listens there", self.name),
+            State::Refuses => format!("{} is not shut, but nothing listens there", self.name),
             State::Silent => match &self.error {
                 Some(error) => format!("{} does not answer ({error})", self.name),
                 None => format!("{} does not answer", self.name),
@@ -187,7 +187,7 @@ impl Report {
             Outcome::Sent => Ok(self.deed()),
             Outcome::Refuses => Err(Failure::new(Status::Unavailable, ports.join(", "))
                 .because("the server refuses the connection")
-                .hint("start the service there; if it has another port, name that one, for `open` with --probe PORT")),
+                .hint("start the service there; if it has another port, name that one, for `open` with --probe PORT\n  that it is not shut does not show that the packet was taken: `knock-spad status` there does")),
             Outcome::Silent => Err(self.silence(&ports.join(", "), wait)),
             Outcome::NoPort => Err(unseen("no TCP port is known for it")
                 .hint("name one with --probe PORT or `ports` in hosts.toml; with --no-wait, sending is all that is wanted")),
@@ -257,13 +257,13 @@ mod tests {
         let stated = Addresses::NONE.with_v4([198, 51, 100, 7].into()).unwrap();
         let said = words(&report(stated, vec![Answer::Silent(Some("No route".into())), Answer::Refuses]));
         assert!(
-            said.contains("ssh does not answer (No route), https is open, but nothing listens"),
+            said.contains("ssh does not answer (No route), https is not shut, but nothing listens"),
             "{said}"
         );
         assert!(said.contains("for 198.51.100.7") && said.contains("--source sender"), "{said}");
 
         let said = words(&report(stated, vec![accepts(1), Answer::Refuses]));
-        assert!(said.contains("https is open, but nothing listens there"), "{said}");
+        assert!(said.contains("https is not shut, but nothing listens there"), "{said}");
     }
 
     #[test]

@@ -180,6 +180,9 @@ pub struct Status {
     pub listener: ListenerStatus,
     /// The guard.
     pub guard: GuardStatus,
+    /// The administrator's own sets that doors open by, by name.
+    #[serde(default)]
+    pub sets: Vec<SetStatus>,
     /// Whether the last record is safely on disk.
     pub journal: Health,
     /// Commands that should have closed a door, and failed.
@@ -233,6 +236,17 @@ pub struct KeyUsage {
     pub more_clients: usize,
 }
 
+/// A set of the administrator's own nftables ruleset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetStatus {
+    /// Its name: `FAMILY TABLE SET`.
+    pub set: String,
+    /// Why it does not hold what it should; absent where it does.
+    pub fault: Option<String>,
+    /// How often it was filled again after somebody else had changed it.
+    pub refilled: u64,
+}
+
 /// A door.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoorStatus {
@@ -240,7 +254,7 @@ pub struct DoorStatus {
     pub name: String,
     /// Its ports, such as `tcp/22`.
     pub ports: Vec<String>,
-    /// What opens it: `guard` or `command`.
+    /// What opens it: `guard`, `set` or `command`.
     pub action: String,
     /// For how many addresses it is open.
     pub open: usize,

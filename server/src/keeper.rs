@@ -19,6 +19,7 @@ mod numbers;
 mod one_time;
 mod plan;
 mod rehearsing;
+mod sets;
 mod status;
 mod store;
 mod telling;
@@ -54,6 +55,7 @@ use self::jobs::Jobs;
 use self::listening::{Heard, Listening};
 use self::numbers::Numbers;
 use self::one_time::OneTimeSequences;
+use self::sets::{Sets, Touched};
 use self::store::Store;
 use self::wall::Wall;
 
@@ -114,6 +116,7 @@ where
     keeper.settle();
     keeper.look_after_keys();
     keeper.build_wall();
+    keeper.build_sets();
     keeper.start_listener().await;
     keeper.run().await
 }
@@ -128,6 +131,8 @@ struct Keeper<L> {
     store: Store,
     /// Absent in knockd's manner, where no door has it: another instance may.
     wall: Option<Wall>,
+    /// The administrator's own sets.
+    sets: Sets,
     one_time: OneTimeSequences,
     /// Whether a door has another sequence than the listener knows of.
     sequences_changed: bool,
@@ -158,6 +163,7 @@ enum Happened {
     Ran(JobId, Ended),
     AddressesChanged(io::Result<()>),
     WallTouched,
+    SetsTouched(Touched),
     TimeCame(io::Result<()>),
     ReloadWanted,
     StopWanted(Stopped),
@@ -207,6 +213,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             desk: desk.map_err(RunError::doing("open the control socket"))?,
             store,
             wall,
+            sets: Sets::default(),
             one_time: OneTimeSequences::new(&plan.settings),
             sequences_changed: false,
             listened: addresses.of(&plan.settings.listen.interfaces),
@@ -237,6 +244,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.listening.backoff().retry_at(),
                 self.listening.next_check(),
                 self.wall.as_ref().and_then(Wall::wakes_at),
+                self.sets.wakes_at(),
                 self.previous_key_ends_at(),
                 self.ask_again.retry_at(),
                 self.audit.next_due(),
@@ -264,6 +272,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             result = self.timer.expired() => Happened::TimeCame(result),
             () = self.log.ready() => Happened::LogCaughtUp,
             () = wall_touched(&mut self.wall) => Happened::WallTouched,
+            sets = self.sets.touched() => Happened::SetsTouched(sets),
             (job, ended) = self.jobs.ended() => Happened::Ran(job, ended),
             _ = self.reload.recv() => Happened::ReloadWanted,
             asked = next_asked(&mut self.desk) => Happened::Asked(asked),
@@ -296,6 +305,10 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 if let Some(wall) = &mut self.wall {
                     wall.handle_touched(&self.plan.settings, self.admit.elements(now), now);
                 }
+            }
+            Happened::SetsTouched(touched) => {
+                let now = clock::now().boot;
+                self.sets.handle_touched(touched, || self.admit.set_entries(now), now);
             }
             Happened::TimeCame(result) => {
                 result.map_err(RunError::doing("wait for a timer"))?;
@@ -345,6 +358,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         if self.listening.backoff().is_due(now.boot) {
             self.start_listener().await;
         }
+        self.sets.handle_time(|| self.admit.set_entries(now.boot), now.boot);
         if self.ask_again.is_due(now.boot) {
             self.handle_addresses().await;
             self.hand_over().await;
@@ -431,6 +445,14 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.ask_again.fail(now);
             }
         }
+    }
+
+    /// Has the administrator's sets hold what they should.
+    fn build_sets(&mut self) {
+        if !self.source.acts() {
+            return;
+        }
+        self.sets.build(&self.plan.settings, self.admit.set_entries(clock::now().boot));
     }
 
     /// Makes the guard what it should be.

@@ -19,3 +19,4 @@ mod netlink;
 pub mod nft;
 pub mod one_time;
 pub mod server_key;
+mod services;

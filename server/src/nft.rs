@@ -6,9 +6,11 @@
 mod batch;
 mod error;
 mod expression;
+mod filler;
 mod identity;
 mod kept;
 mod kernel;
+mod key;
 mod rule;
 mod ruleset;
 mod set;
@@ -24,7 +26,9 @@ use knock_spa_proto::element::Element;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 pub use self::error::NftError;
+pub use self::filler::{FillError, Filler, Heard, SetWatch};
 pub use self::kept::{Kept, Session, established};
+pub use self::key::Unsuitable;
 pub use self::ruleset::{Ruleset, Shown, TRUSTED_MAX};
 pub use self::set::{DOORS_MAX, ELEMENTS_MAX};
 pub use self::survey::{Chain, Family, Survey, Verdicts};

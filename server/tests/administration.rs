@@ -387,6 +387,21 @@ fn an_invitation_keeps_its_name_until_it_is_revoked() {
 }
 
 #[test]
+fn a_rotation_tells_how_many_hold_an_invitation_made_with_an_older_key() {
+    let output = in_an_empty_system(
+        "knock_spad init --endpoint gw >/dev/null 2>&1
+         knock_spad key rotate >/dev/null
+         for name in used phone laptop; do knock_spad invite $name --door ssh >/dev/null 2>&1; done
+         echo \"used-by = '$alice'\" >>/var/lib/knock-spa/invitations.d/used.toml
+         knock_spad key rotate --end-previous >/dev/null",
+    );
+    let notes = text(&output.stderr);
+    assert!(output.status.success(), "{notes}");
+    assert_eq!(notes.matches("pending in `knock-spad invite list`").count(), 1, "{notes}");
+    assert!(notes.contains("2 pending in `knock-spad invite list` have an older key"), "{notes}");
+}
+
+#[test]
 fn invitations_are_listed_with_what_became_of_them() {
     let output = in_an_empty_system(
         "knock_spad init --endpoint gw >/dev/null 2>&1

@@ -15,6 +15,10 @@ pub(crate) enum Given {
     Invitation(Box<InvitationLine>),
 }
 
+/// What to do about a line that is none of a server's.
+const COPY_IT: &str =
+    "copy the whole line that `knock-spad key show` or `knock-spad invite` prints on the server";
+
 impl Given {
     /// What a text is; none where it is blank. What is refused is not repeated: it may be a secret.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, Failure> {
@@ -24,22 +28,27 @@ impl Given {
         }
         let refusal = Failure::new(Status::Data, "this is no server line and no invitation");
         let given = match Kind::of_line(text) {
-            Some(Kind::Invitation) => text.parse().map(|line| Self::Invitation(Box::new(line))).map_err(|why| {
-                Failure::new(Status::Data, "this is no whole invitation")
-                    .because(why)
-                    .hint("copy the whole line that `knock-spad invite` printed on the server")
-            }),
+            Some(Kind::Invitation) => {
+                text.parse().map(|line| Self::Invitation(Box::new(line))).map_err(|why| {
+                    Failure::new(Status::Data, "this is no whole invitation")
+                        .because(why)
+                        .hint("copy the whole line that `knock-spad invite` printed on the server")
+                })
+            }
             Some(Kind::ServerSecret | Kind::ClientSecret | Kind::ClientSealed) => Err(refusal
                 .because("it is a secret key")
                 .hint("whoever sent it should replace that key; ask for the server's public line")),
             Some(Kind::Client) => Err(refusal
                 .because("it is the public line of a device")
                 .hint("that one is for the server: knock-spad client add NAME 'LINE'")),
-            Some(Kind::Server) | None => text.parse().map(Self::Server).map_err(|why| {
-                refusal.because(why).hint(
-                    "copy the whole line that `knock-spad key show` or `knock-spad invite` prints on the server",
-                )
-            }),
+            Some(Kind::Server) => {
+                text.parse().map(Self::Server).map_err(|why| refusal.because(why).hint(COPY_IT))
+            }
+            None => {
+                let (server, invitation) = (Kind::Server.word(), Kind::Invitation.word());
+                let why = format!("it begins with neither {server} nor {invitation}");
+                Err(refusal.because(why).hint(COPY_IT))
+            }
         };
         given.map(Some)
     }

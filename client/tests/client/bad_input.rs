@@ -123,14 +123,18 @@ fn lines_that_are_no_server_lines() {
     refused(
         Device::new,
         &[
-            ("enroll nonsense", 65, &["no server line", "does not begin with knock-spa-server-v1"]),
+            (
+                "enroll nonsense",
+                65,
+                &["no server line", "neither knock-spa-server-v1 nor knock-spa-invite-v1"],
+            ),
             (&changed, 65, &["checksum"]),
             (&without_endpoint, 65, &["HOST:PORT"]),
             (&without_port, 65, &["HOST:PORT"]),
             (&double, 65, &["no server line"]),
             (&secret, 65, &["it is a secret key"]),
             ("enroll knock-spa-client-v1_x", 65, &["public line of a device", "client add"]),
-            ("enroll knock-spa-server-v2_x", 65, &["does not begin with knock-spa-server-v1"]),
+            ("enroll knock-spa-server-v2_x", 65, &["begins with neither knock-spa-server-v1"]),
             (
                 "enroll knock-spa-invite-v1_x",
                 65,
@@ -145,7 +149,7 @@ fn answers_that_are_no_server_lines() {
     let two_lines = format!("{SERVER_LINE}\n{SERVER_LINE}\n");
     let long = "x".repeat(9000);
     for (input, words) in [
-        ("nonsense\n", "does not begin with knock-spa-server-v1"),
+        ("nonsense\n", "begins with neither knock-spa-server-v1"),
         (&two_lines, "no server line"),
         (&long, "longer than"),
         ("\0", "no server line"),

@@ -126,7 +126,9 @@ fn a_port_where_nothing_listens_is_told_from_a_shut_one() {
     let (device, _server) = enrolled();
     let port = RefusingPort::new();
     let run = device.run(words(&format!("open tcp/{} gw --wait 1s", port.number()))).ended_with(69);
-    run.said("is open, but nothing listens there").said("--probe PORT");
+    run.said("is not shut, but nothing listens there")
+        .said("--probe PORT")
+        .said("does not show that the packet was taken");
 }
 
 #[test]

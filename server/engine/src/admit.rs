@@ -15,6 +15,7 @@ pub mod explaining;
 mod holds;
 mod knocks;
 pub mod local;
+mod moving;
 pub mod opening;
 mod openings;
 pub mod record;
@@ -33,7 +34,6 @@ use core::time::Duration;
 use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::element::Element;
 use knock_spa_proto::refusal::{Refusal, Tally};
 use knock_spa_proto::spa::Statement;
 use knock_spa_proto::spa::request::{Open, Request};
@@ -46,6 +46,7 @@ use self::effect::{Cause, Effect, Ended, Event, Flows, JobId, Outcome, Ticket, U
 use self::enrolling::Enrolling;
 use self::explaining::Explanations;
 use self::holds::{Holds, Step};
+use self::moving::Moved;
 use self::opening::{HoldKey, Means, Opening, OpeningId, Origin, Term};
 use self::openings::{Need, Openings};
 use self::record::{Change, Record};
@@ -231,7 +232,8 @@ impl Admit {
         for (door, ports) in &grant.doors {
             let lease = lease(door, client, wish, now.unix);
             for address in &grant.addresses {
-                wanted.push(Opening::asked(door, ports, *address, &origin, lease, now));
+                let opening = Opening::asked(door, ports, *address, &origin, lease, now);
+                wanted.push(opening.ok_or(Refusal::Unauthorised)?);
             }
         }
         self.begin(Some((client.key, claim.statement.stamp())), wanted)
@@ -239,7 +241,7 @@ impl Admit {
 
     /// Records the openings that are wanted; those that are in force already go on.
     fn begin(&mut self, mark: Option<(ClientKey, UnixTime)>, wanted: Vec<Opening>) -> Result<(), Refusal> {
-        if !self.openings.have_room_for(&wanted, self.closing.len()) {
+        if !self.openings.have_room_for(&wanted, self.closing.len(), &self.rules) {
             return Err(Refusal::NoRoom);
         }
         let (mut opened, mut begun) = (Vec::new(), Vec::new());
@@ -295,11 +297,11 @@ impl Admit {
 
     /// Ends what is over, and tries again what has failed.
     pub fn handle_timeout(&mut self, now: Now) {
-        let mut elements = BTreeSet::new();
+        let mut moved = Moved::default();
         while let Some(id) = self.openings.expired(now.boot) {
-            elements.extend(self.end_one(id, Cause::Expired, Flows::LiveOn));
+            self.end_one(id, Cause::Expired, Flows::LiveOn, &mut moved);
         }
-        self.set_elements(elements, now.boot);
+        self.move_on(moved, now.boot);
         while let Some((due, begun)) = self.early.first().copied().filter(|(due, _)| *due <= now.boot) {
             self.early.remove(&(due, begun));
             self.move_all([begun].into(), Err(Unwritten), now);
@@ -358,39 +360,48 @@ impl Admit {
     /// Moves all that was asked for at once. Where some of it does not move, that is one refusal, and no request that
     /// was accepted.
     fn move_all(&mut self, begun: Vec<Begun>, recorded: Result<(), Unwritten>, now: Now) {
-        let mut refused = None;
+        let (mut refused, mut opened, mut moved) = (None, Vec::new(), Moved::default());
         for begun in begun {
-            refused = self.move_open(begun, recorded, now).or(refused);
+            match self.move_open(begun, recorded, &mut moved, now) {
+                Some(Ok(event)) => opened.push(Effect::Say(event)),
+                Some(Err(who)) => refused = Some(who),
+                None => {}
+            }
         }
+        self.move_on(moved, now.boot);
+        self.effects.extend(opened);
         if let Some((address, client)) = refused {
             self.accepted = self.accepted.saturating_sub(u64::from(client.is_some()));
             self.refuse(Refusal::Unrecorded, address, client, now);
         }
     }
 
-    /// The opening is on record: now it moves. Where it is not, the guard goes on from memory, because the kernel
-    /// closes it and the administrator must get in to mend the disk; commands do not run, and what they opened before
-    /// lasts no longer than it was to: for whom, and which client asked, is returned then.
+    /// The opening is on record: now it moves. Where it is not, guard and sets go on from memory, because the kernel
+    /// closes them and the administrator must get in to mend the disk; commands do not run, and what they opened before
+    /// lasts no longer than it was to: the error tells for whom, and which client asked. Nothing where it has ended already.
     fn move_open(
         &mut self,
         begun: Begun,
         recorded: Result<(), Unwritten>,
+        moved: &mut Moved,
         now: Now,
-    ) -> Option<(Address, Option<String>)> {
+    ) -> Option<Result<Event, (Address, Option<String>)>> {
         let opening = self.openings.get(begun.id).cloned()?;
         match &opening.means {
-            Means::Guard if recorded.is_err() && begun.is_ahead(now) => {
+            Means::Guard | Means::Set(_) if recorded.is_err() && begun.is_ahead(now) => {
                 if self.early.len() < MAX_EARLY {
                     self.early.insert((begun.due(now), begun));
                     return None;
                 }
-                return Some(self.take_back(&opening, begun));
+                return Some(Err(self.take_back(&opening, begun, moved)));
             }
-            Means::Guard => {
+            Means::Guard | Means::Set(_) => {
                 self.openings.put_in_force(begun.id, begun.term);
-                self.set_elements(opening.elements(), now.boot);
+                moved.add(&opening);
             }
-            Means::Commands { .. } if recorded.is_err() => return Some(self.take_back(&opening, begun)),
+            Means::Commands { .. } if recorded.is_err() => {
+                return Some(Err(self.take_back(&opening, begun, moved)));
+            }
             Means::Commands { commands, timeout } => {
                 self.openings.put_in_force(begun.id, begun.term);
                 for command in commands {
@@ -399,48 +410,22 @@ impl Admit {
                 }
             }
         }
-        self.effects.push_back(Effect::Say(Event::Opened {
+        Some(Ok(Event::Opened {
             door: opening.door,
             by: opening.origin,
             lease: begun.term.lease,
             ports: opening.ports,
             address: opening.address,
             extended: begun.extended,
-        }));
-        None
+        }))
     }
 
     /// The opening does not move after all: for whom, and which client asked.
-    fn take_back(&mut self, opening: &Opening, begun: Begun) -> (Address, Option<String>) {
+    fn take_back(&mut self, opening: &Opening, begun: Begun, moved: &mut Moved) -> (Address, Option<String>) {
         if !self.openings.revert(begun.id, begun.term) {
-            drop(self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn));
+            self.end_one(begun.id, Cause::Unrecorded, Flows::LiveOn, moved);
         }
         (opening.address, opening.origin.client())
-    }
-
-    /// Gives the guard's elements the end that the openings in force need.
-    fn set_elements(&mut self, elements: impl IntoIterator<Item = Element>, now: BootTime) {
-        let (mut open, mut close) = (Vec::new(), Vec::new());
-        for element in elements {
-            match self.openings.need(element).left(now) {
-                Some(left) => open.push((element, left)),
-                None => close.push(element),
-            }
-        }
-        if !open.is_empty() {
-            self.effects.push_back(Effect::Open(open));
-        }
-        if !close.is_empty() {
-            self.effects.push_back(Effect::Close(close));
-        }
-    }
-
-    /// What the guard's sets must hold now, with the span that is left to each.
-    #[must_use]
-    pub fn elements(&self, now: BootTime) -> Vec<(Element, Option<Duration>)> {
-        let elements: BTreeSet<Element> = self.openings.iter().flat_map(Opening::guarded).collect();
-        let left = |element: Element| Some((element, self.openings.need(element).left(now)?));
-        elements.into_iter().filter_map(left).collect()
     }
 
     fn record(&mut self, record: Record, awaited: Awaited) {

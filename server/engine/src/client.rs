@@ -65,7 +65,7 @@ impl fmt::Display for ClientName {
 /// One thing that a client may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// A door, by name: all its ports.
+    /// A door, by its name or an alias: all its ports.
     Door(ServiceName),
     /// Ports of a transport, whichever doors list them.
     Ports(Transport, RangeInclusive<u16>),
@@ -76,7 +76,7 @@ impl Right {
     #[must_use]
     pub fn covers(&self, door: &Door, port: ServicePort) -> bool {
         match self {
-            Self::Door(name) => *name == door.name,
+            Self::Door(name) => door.is_called(*name),
             Self::Ports(transport, range) => *transport == port.transport && range.contains(&port.port.get()),
         }
     }

@@ -17,4 +17,5 @@ pub mod invitation;
 pub mod knockd;
 pub mod pace;
 pub mod rules;
+pub mod set;
 pub mod watch;

@@ -1,19 +1,23 @@
 //! What the administrator decided: doors, clients and the server's keys, checked as a whole.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use knock_spa_keys::client::ClientKey;
 use knock_spa_keys::server::ServerKey;
+use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::ClassicKnock;
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 
+use crate::admit::effect::Flows;
 use crate::client::{Client, ClientName};
 use crate::command::CommandAction;
 use crate::invitation::Invitation;
 use crate::knockd::KnockdDoor;
+use crate::set::SetAction;
 
 /// How long an opening lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,8 +50,21 @@ impl Lease {
 pub enum Action {
     /// The ports are shut by our own nftables table and opened by timed elements of its sets.
     Guard,
+    /// The administrator's own ruleset lets in whoever is in its sets, which get timed elements.
+    Set(SetAction),
     /// The administrator's commands run.
     Command(CommandAction),
+}
+
+impl Action {
+    /// Whether a door with this action can open for the address.
+    #[must_use]
+    pub fn opens_for(&self, address: Address) -> bool {
+        match self {
+            Self::Set(sets) => sets.set_for(address).is_some(),
+            Self::Guard | Self::Command(_) => true,
+        }
+    }
 }
 
 /// What becomes of a door's openings when the daemon is told to stop.
@@ -64,7 +81,7 @@ impl OnStop {
     #[must_use]
     pub const fn of(action: &Action) -> Self {
         match action {
-            Action::Guard => Self::Keep,
+            Action::Guard | Action::Set(_) => Self::Keep,
             Action::Command(_) => Self::Close,
         }
     }
@@ -75,18 +92,32 @@ impl OnStop {
 pub struct Door {
     /// Its name, by which clients ask for it.
     pub name: ServiceName,
+    /// Other names for it.
+    pub aliases: Vec<ServiceName>,
     /// The ports, without repeats; may be empty only where a classic knock runs commands.
     pub ports: Vec<ServicePort>,
     /// How long it opens where nobody asks for another span.
     pub open_for: Lease,
     /// The most that anybody may ask for.
     pub max_open: Lease,
+    /// How many openings it may have at a time; as many as there is room for where absent.
+    pub max_openings: Option<NonZeroU32>,
+    /// What becomes of connections when an opening ends.
+    pub flows: Flows,
     /// What opening does.
     pub action: Action,
     /// What becomes of its openings when the daemon stops.
     pub on_stop: OnStop,
     /// The classic knock that opens it, if one does.
     pub classic: Option<ClassicKnock>,
+}
+
+impl Door {
+    /// Whether clients may ask for it by this name.
+    #[must_use]
+    pub fn is_called(&self, name: ServiceName) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
 }
 
 /// What a classic knock can be for.
@@ -101,7 +132,7 @@ pub enum Knockable {
 /// Why doors and clients do not fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {
-    /// Two doors bear this name.
+    /// Two doors bear this name, or have it for an alias.
     #[error("two doors are named {0}")]
     DoorTwice(ServiceName),
     /// Two doors list this port, so that a request for it would be ambiguous.
@@ -117,6 +148,10 @@ pub enum BadRules {
 pub struct Rules {
     doors: BTreeMap<ServiceName, Door>,
     by_port: BTreeMap<ServicePort, ServiceName>,
+    /// The doors' own names, by their aliases.
+    by_alias: BTreeMap<ServiceName, ServiceName>,
+    /// The ports of registered services, by the names that the system has for them.
+    registered: BTreeMap<ServiceName, BTreeSet<ServicePort>>,
     knockd_doors: Vec<KnockdDoor>,
     clients: BTreeMap<[u8; 32], Client>,
     invitations: BTreeMap<[u8; 32], Invitation>,
@@ -148,10 +183,13 @@ impl Rules {
                 return Err(BadRules::DoorTwice(earlier.name));
             }
         }
+        let by_alias = by_alias(&by_name)?;
         let clients = by_key(clients)?;
         Ok(Self {
             doors: by_name,
             by_port,
+            by_alias,
+            registered: BTreeMap::new(),
             knockd_doors: Vec::new(),
             clients,
             invitations: BTreeMap::new(),
@@ -182,6 +220,16 @@ impl Rules {
         Self { knockd_doors, ..self }
     }
 
+    /// The same rules, where registered services have these names. What no door lists stays out.
+    #[must_use]
+    pub fn with_registered(self, services: impl IntoIterator<Item = (ServiceName, ServicePort)>) -> Self {
+        let mut registered = BTreeMap::<_, BTreeSet<_>>::new();
+        for (name, port) in services.into_iter().filter(|(_, port)| self.by_port.contains_key(port)) {
+            registered.entry(name).or_default().insert(port);
+        }
+        Self { registered, ..self }
+    }
+
     /// The doors in knockd's manner, in the order of their files.
     #[must_use]
     pub fn knockd_doors(&self) -> &[KnockdDoor] {
@@ -192,6 +240,17 @@ impl Rules {
     #[must_use]
     pub fn door(&self, name: ServiceName) -> Option<&Door> {
         self.doors.get(&name)
+    }
+
+    /// The door that bears this name, or has it for an alias.
+    #[must_use]
+    pub fn door_called(&self, name: ServiceName) -> Option<&Door> {
+        self.door(name).or_else(|| self.door(*self.by_alias.get(&name)?))
+    }
+
+    /// The ports of doors whose registered service has this name.
+    pub fn registered(&self, name: ServiceName) -> impl Iterator<Item = ServicePort> {
+        self.registered.get(&name).into_iter().flatten().copied()
     }
 
     /// The doors, by name.
@@ -272,6 +331,19 @@ impl Rules {
     pub const fn window(&self) -> Duration {
         self.window
     }
+}
+
+/// The names of doors by their aliases: none of those is another door's name or alias.
+fn by_alias(doors: &BTreeMap<ServiceName, Door>) -> Result<BTreeMap<ServiceName, ServiceName>, BadRules> {
+    let mut by_alias = BTreeMap::new();
+    for door in doors.values() {
+        for alias in &door.aliases {
+            if doors.contains_key(alias) || by_alias.insert(*alias, door.name).is_some() {
+                return Err(BadRules::DoorTwice(*alias));
+            }
+        }
+    }
+    Ok(by_alias)
 }
 
 fn by_key(clients: Vec<Client>) -> Result<BTreeMap<[u8; 32], Client>, BadRules> {

@@ -1,5 +1,6 @@
 //! `knock-spad check`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -17,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::files::FileError;
 use crate::guard::warning::Warning;
 use crate::io::clock;
+use crate::nft::{FillError, Filler};
 use crate::server_key::previous::{self, Previous};
 use crate::server_key::{KeyError, Keys};
 
@@ -65,6 +67,7 @@ impl Findings {
             return Some(format!("good{knockd_doors}"));
         }
         self.others(config, &settings);
+        self.sets(config, &settings);
         self.key(&settings.paths.key);
         let clients = self.clients(&settings);
         let invitations = match self.invitations(&settings, &clients) {
@@ -101,6 +104,22 @@ impl Findings {
             hint: None,
         };
         self.warnings.extend(found.map(remark));
+    }
+
+    /// The administrator's sets that doors open by. They may come with a ruleset that is not loaded yet, and who may not
+    /// ask the kernel is not told.
+    fn sets(&mut self, config: &Path, settings: &Settings) {
+        let Ok(mut filler) = Filler::connect() else { return };
+        let named: BTreeSet<_> = settings.sets().collect();
+        for (set, family) in named {
+            let error = match filler.look(set, family) {
+                Ok(()) | Err(FillError::Nft(_)) => continue,
+                Err(error @ (FillError::Absent | FillError::Unsuitable(_) | FillError::Full)) => error,
+            };
+            let what = format!("set {set}: {error}, so that its doors open for nobody");
+            let hint = Some(format!("see `nft list set {set}`; the ruleset may not be loaded yet"));
+            self.warnings.push(Remark { file: config.to_owned(), line: None, what, hint });
+        }
     }
 
     /// What the daemon would meet when it reads its keys.
@@ -176,7 +195,7 @@ impl Findings {
 /// What the client of this file may ask for, but no door has.
 fn idle_rights(client: &Client, file: &Path, settings: &Settings) -> Vec<Remark> {
     let is_idle = |right: &&Right| match right {
-        Right::Door(name) => settings.door(*name).is_none(),
+        Right::Door(name) => settings.door_called(*name).is_none(),
         Right::Ports(..) => {
             !settings.doors.iter().any(|door| door.ports.iter().any(|port| right.covers(door, *port)))
         }

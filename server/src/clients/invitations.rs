@@ -122,12 +122,15 @@ impl Invitations {
         Ok(all)
     }
 
+    /// Those by which somebody may still enrol.
+    pub fn pending(&self, now: UnixTime) -> impl Iterator<Item = &Invitation> {
+        self.invitations.iter().filter(move |one| one.used_by.is_none() && one.is_valid_at(now))
+    }
+
     /// Whether this name is kept for somebody who may still enrol.
     #[must_use]
     pub fn keep(&self, name: &ClientName, now: UnixTime) -> bool {
-        self.invitations.iter().any(|invitation| {
-            invitation.name() == name && invitation.used_by.is_none() && invitation.is_valid_at(now)
-        })
+        self.pending(now).any(|invitation| invitation.name() == name)
     }
 }
 

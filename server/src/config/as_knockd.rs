@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use knock_spa_engine::admit::effect::Flows;
 use knock_spa_engine::command::{CommandAction, Template};
 use knock_spa_engine::knockd::KnockdCommands;
 use knock_spa_engine::rules::{Action, Door, Knockable, Lease, OnStop};
@@ -214,9 +215,12 @@ fn spa_door(line: SpaLine, commands: &KnockdCommands) -> Option<Door> {
     let open_for = commands.stop_after.map_or(Lease::Forever, |span| Lease::For(span.max(SHORTEST)));
     Some(Door {
         name: line.name,
+        aliases: Vec::new(),
         ports: line.ports,
         open_for,
         max_open: MAX_OPEN.max(open_for),
+        max_openings: None,
+        flows: Flows::LiveOn,
         action: Action::Command(action),
         on_stop: OnStop::Close,
         classic: None,

@@ -1,12 +1,13 @@
 //! What a configuration file says, value by value, before it is judged as a whole.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use knock_spa_engine::command::CommandAction;
 use knock_spa_engine::knockd::Again;
 use knock_spa_engine::rules::{Lease, OnStop};
+use knock_spa_engine::set::SetAction;
 use knock_spa_proto::address::Address;
 use knock_spa_proto::interface::InterfaceName;
 use knock_spa_proto::knock::{FlagRule, Repeats, Step};
@@ -85,12 +86,18 @@ pub(super) struct GuardDraft {
 pub(super) struct DoorDraft {
     /// NAME.
     pub name: ServiceName,
+    /// The good ones of its other names.
+    pub aliases: Given<Vec<At<ServiceName>>>,
     /// The good ones of its ports; absent also where the list is empty.
     pub ports: Given<Vec<At<ServicePort>>>,
     /// The default lease.
     pub open_for: Given<Lease>,
     /// The longest lease.
     pub max_open: Given<Lease>,
+    /// How many openings it may have at a time.
+    pub max_openings: Given<NonZeroU32>,
+    /// Whether connections end with the opening.
+    pub cut: Given<bool>,
     /// What opening does.
     pub action: Given<ActionDraft>,
     /// What becomes of openings when the daemon stops.
@@ -123,6 +130,8 @@ pub(super) struct KnockDraft {
 pub(super) enum ActionDraft {
     /// `"guard"`.
     Guard,
+    /// `{ set4 = …, set6 = … }`; nothing where a part of it was complained of.
+    Set(Option<SetAction>),
     /// `{ start = …, … }`; nothing where a part of it was complained of.
     Command(Option<CommandAction>),
 }

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use knock_spa_engine::admit::effect::Flows;
 use knock_spa_engine::rules::{Action, Door, Knockable, Lease, OnStop};
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
@@ -159,7 +160,10 @@ fn lower_door(
     let knock = classic::lower(&frame(&draft, reader), draft.knock, files, reader);
     let action = match draft.action.into_value() {
         Some(ActionDraft::Command(Some(commands))) => Action::Command(commands),
-        Some(ActionDraft::Guard | ActionDraft::Command(None)) | None => Action::Guard,
+        Some(ActionDraft::Set(Some(sets))) => Action::Set(sets),
+        Some(ActionDraft::Guard | ActionDraft::Set(None) | ActionDraft::Command(None)) | None => {
+            Action::Guard
+        }
     };
     one_time.extend(knock.one_time.map(|from| OneTime {
         door: Knockable::Door(draft.name),
@@ -168,9 +172,18 @@ fn lower_door(
     }));
     Door {
         name: draft.name,
+        aliases: draft
+            .aliases
+            .into_value()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|alias| alias.value)
+            .collect(),
         ports: draft.ports.into_value().unwrap_or_default().into_iter().map(|port| port.value).collect(),
         open_for,
         max_open,
+        max_openings: draft.max_openings.into_value(),
+        flows: if draft.cut.into_value().unwrap_or_default() { Flows::Cut } else { Flows::LiveOn },
         on_stop: draft.on_stop.into_value().unwrap_or_else(|| OnStop::of(&action)),
         action,
         classic: knock.classic,
@@ -203,7 +216,12 @@ fn has_a_purpose(line: usize, draft: &DoorDraft, reader: &mut Reader) {
     }
     let name = draft.name;
     match &draft.action {
-        Given::Faulty | Given::Value(At { value: ActionDraft::Command(None), .. }) => {}
+        Given::Faulty
+        | Given::Value(At { value: ActionDraft::Command(None) | ActionDraft::Set(None), .. }) => {}
+        Given::Value(At { line, value: ActionDraft::Set(Some(_)) }) => {
+            let what = format!("[door.{name}] action: no ports, and a set is for those who come to some");
+            reader.fault(*line, what, Some("add for example ports = [\"tcp/22\"]"));
+        }
         Given::Absent | Given::Value(At { value: ActionDraft::Guard, .. }) => {
             let what = format!("[door.{name}]: no ports, and the guard needs to know which to shut");
             reader.fault(line, what, Some("add for example ports = [\"tcp/22\"]"));

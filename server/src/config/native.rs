@@ -25,6 +25,8 @@ pub(super) use crate::config::native::knock::NAMES as FLAG_NAMES;
 const MAX_DOORS: usize = 256;
 /// The most ports of one door: an opening is recorded and closed as a whole.
 pub(super) const MAX_PORTS: usize = 64;
+/// The most other names of one door: more than anybody remembers.
+const MAX_ALIASES: usize = 16;
 /// The most interfaces to listen on: each costs a socket.
 const MAX_INTERFACES: usize = 64;
 /// The most trusted networks and interfaces: each is a rule that every packet meets.
@@ -163,9 +165,16 @@ fn named_door(name: &str, entry: Entry<'_>, reader: &mut Reader) -> Option<At<Do
 fn door(name: ServiceName, mut table: Table<'_>, reader: &mut Reader) -> DoorDraft {
     let draft = DoorDraft {
         name,
+        aliases: table.read("aliases", reader, |entry, reader| {
+            entry.list(MAX_ALIASES, reader, |alias, reader| alias.parse(Some(DOOR_NAME_HINT), reader))
+        }),
         ports: ports(&mut table, reader),
         open_for: table.read("open-for", reader, lease),
         max_open: table.read("max-open", reader, lease),
+        max_openings: table.read("max-openings", reader, |entry, reader| {
+            entry.number("a whole number from 1 to 4294967295", reader)
+        }),
+        cut: table.read("cut", reader, Entry::boolean),
         action: table.read("action", reader, action::read),
         on_stop: table.read("on-stop", reader, |entry, reader| entry.word(&ON_STOP, reader)),
         knock: knock::read(&mut table, reader),

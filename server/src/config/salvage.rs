@@ -83,7 +83,9 @@ fn guarded(door: &DoorDraft) -> Vec<ServicePort> {
             let ports = door.ports.as_value().map(|at| at.value.as_slice()).unwrap_or_default();
             ports.iter().map(|port| port.value).collect()
         }
-        Given::Faulty | Given::Value(At { value: ActionDraft::Command(_), .. }) => Vec::new(),
+        Given::Faulty | Given::Value(At { value: ActionDraft::Set(_) | ActionDraft::Command(_), .. }) => {
+            Vec::new()
+        }
     }
 }
 

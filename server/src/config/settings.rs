@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use knock_spa_engine::knockd::KnockdDoor;
 use knock_spa_engine::rules::{Action, Door, Knockable};
+use knock_spa_engine::set::SetName;
 use knock_spa_proto::interface::InterfaceName;
 use knock_spa_proto::knock::ClassicKnock;
 use knock_spa_proto::service::ServiceName;
 
-use crate::nft::Trusted;
+use crate::nft::{Family, Trusted};
 
 /// A whole configuration: each value in its bounds, and all of them fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,12 @@ impl Settings {
         self.doors.iter().find(|door| door.name == name)
     }
 
+    /// The door that clients may ask for by this name.
+    #[must_use]
+    pub fn door_called(&self, name: ServiceName) -> Option<&Door> {
+        self.doors.iter().find(|door| door.is_called(name))
+    }
+
     /// The knock of a door that has, or had, one.
     pub fn knock_mut(&mut self, door: Knockable) -> Option<&mut Option<ClassicKnock>> {
         match door {
@@ -76,6 +83,18 @@ impl Settings {
             }
             Knockable::Knockd(place) => self.knockd_doors.get_mut(place).map(|door| &mut door.knock),
         }
+    }
+
+    /// The administrator's sets that doors open by, each with the family of its addresses; one may come several times.
+    pub fn sets(&self) -> impl Iterator<Item = (&SetName, Family)> {
+        let actions = self.doors.iter().filter_map(|door| match &door.action {
+            Action::Set(sets) => Some(sets),
+            Action::Guard | Action::Command(_) => None,
+        });
+        actions.flat_map(|sets| {
+            let set4 = sets.set4.iter().map(|set| (set, Family::Ipv4));
+            set4.chain(sets.set6.iter().map(|set| (set, Family::Ipv6)))
+        })
     }
 
     /// Whether any door is shut by the guard.

@@ -193,18 +193,14 @@ impl<'i> Table<'i> {
             .unwrap_or_default()
     }
 
+    /// Whether the table says anything of `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// All entries under their keys: for tables whose keys are names.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = (String, Entry<'i>)> {
         self.entries.into_iter()
-    }
-
-    /// Refuses a key that a later version will know. `true` where it was there.
-    pub(crate) fn refuse(&mut self, key: &'static str, reader: &mut Reader) -> bool {
-        let found = self.entries.remove(key);
-        if let Some(entry) = &found {
-            entry.place.fault("this version does not support it", None, reader);
-        }
-        found.is_some()
     }
 
     /// Refuses what has not been read.

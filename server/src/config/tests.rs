@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use knock_spa_engine::admit::effect::Flows;
 use knock_spa_engine::command::{CommandAction, Template};
 use knock_spa_engine::rules::{Action, Lease, OnStop};
+use knock_spa_engine::set::SetAction;
 use knock_spa_proto::knock::{FlagRule, TcpFlags, TimeLimit};
 
 use super::*;
@@ -165,7 +167,16 @@ const FAULTS: &[Row] = &[
     ("\"\\u001b[2J\" = 1", &[(1, &["\\u{1b}[2J: unknown key"])]),
     // What comes later.
     ("[spa]\nexplain = 'yes'", &[(2, &["[spa] explain: ", "true or false"])]),
-    ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'a', set6 = 'b' }", &[(3, &["action.set4: this version"]), (3, &["action.set6: this version"])]),
+    ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'a', set6 = 'b' }", &[(3, &["action.set4: ", "not the name of a set"]), (3, &["action.set6: ", "nft list set"])]),
+    ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'arp f s' }", &[(3, &["action.set4: ", "not the family of a table"])]),
+    ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'ip f s', start = 'x' }", &[(3, &["action.start: unknown key", "known here: set4, set6"])]),
+    ("[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet f s', set6 = 'inet f s' }", &[(3, &["set4 and set6 are the same set"])]),
+    ("[door.a]\nsequence = ['9', '3', '7']\naction = { set4 = 'inet f s' }", &[(3, &["[door.a] action: no ports"])]),
+    ("[door.a]\nports = ['tcp/1']\naliases = ['a']", &[(3, &["[door.a] aliases: a is the name of door a already"])]),
+    ("[door.a]\nports = ['tcp/1']\naliases = ['b']\n[door.b]\nports = ['tcp/2']", &[(4, &["[door.b]: b is the name of door a already"])]),
+    ("[door.a]\nports = ['tcp/1']\naliases = ['B']", &[(3, &["[door.a] aliases: ", "lower-case letter"])]),
+    ("[door.a]\nports = ['tcp/1']\nmax-openings = 0", &[(3, &["[door.a] max-openings: "])]),
+    ("[door.a]\nports = ['tcp/1']\ncut = 'yes'", &[(3, &["[door.a] cut: "])]),
     // Types.
     ("listen = 1", &[(1, &["listen: a whole number where a table belongs"])]),
     ("door = []", &[(1, &["door: an array where a table belongs"])]),
@@ -243,6 +254,26 @@ const FAULTS: &[Row] = &[
     ("[door.a]\nports = ['tcp/1']\nsequence = ['1']\ntcp-flags = ['ece']", &[(4, &["\"ece\": not a TCP flag", "fin, syn, rst, psh, ack or urg"])]),
     ("[door.a]\nports = ['tcp/1']\nsequence = ['1']\ntcp-flags = ['syn', '!syn']", &[(4, &["tcp-flags: a flag stands twice"])]),
 ];
+
+#[test]
+fn a_door_can_open_by_sets_have_other_names_and_limits() {
+    let text = "[door.a]\nports = ['tcp/1']\naliases = ['b', 'c-1']\nmax-openings = 3\ncut = true\n\
+                action = { set4 = 'inet filter knock4', set6 = 'ip6 f s' }\n\
+                [door.d]\nports = ['tcp/2']\naction = { set6 = 'inet filter knock6' }\n";
+    let settings = settings(text);
+    let door = settings.door_called("c-1".parse().unwrap()).unwrap();
+    let [set4, set6] = ["inet filter knock4", "ip6 f s"].map(|name| name.parse().ok());
+    assert_eq!(door.action, Action::Set(SetAction { set4, set6 }));
+    assert_eq!((door.max_openings.map(u32::from), door.flows), (Some(3), Flows::Cut));
+    assert_eq!(settings.sets().count(), 3);
+    assert!(!settings.has_guard());
+    let warned = warnings(text);
+    assert!(
+        warned.contains("9: [door.d] action: no set4, so that requests for IPv4 addresses are refused"),
+        "{warned}"
+    );
+    assert!(!warned.contains("trusted"), "{warned}");
+}
 
 #[test]
 fn faults_are_told_by_line_and_word() {
@@ -358,7 +389,7 @@ fn the_example_is_good_and_its_defaults_are_the_defaults() {
     assert_eq!(example.settings.window, defaults.window);
     assert_eq!(example.settings.listen.spa_port, defaults.listen.spa_port);
     assert_eq!(example.settings.guard.start, defaults.guard.start);
-    assert_eq!((example.settings.doors.len(), example.settings.knockd_doors.len()), (5, 1));
+    assert_eq!((example.settings.doors.len(), example.settings.knockd_doors.len()), (6, 1));
 }
 
 /// The manual names each key between backticks, and knows no key that there is not.
@@ -374,6 +405,7 @@ fn the_manual_has_every_key() {
         ("[[knockd.door]]", "[[knockd.door]]\nname = 'a'\nsequence = ['1']\nx = 1"),
         ("[log]", "[log]\nx = 1"),
         ("[door.NAME]", "[door.a]\nports = ['tcp/1']\nx = 1"),
+        ("Sets", "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet f s', x = 1 }"),
         ("Commands", "[door.a]\nports = ['tcp/1']\naction = { start = 'a', x = 1 }"),
     ];
     for (section, text) in hints {

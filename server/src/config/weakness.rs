@@ -21,6 +21,7 @@ pub(super) fn weaknesses(draft: &Draft, mode: u32, reader: &Reader) -> Vec<Remar
             iter::empty()
                 .chain(forever(door, reader))
                 .chain(no_stop(door, reader))
+                .chain(one_family(door, reader))
                 .chain(guessable(door, reader))
         })
         .chain(knockd::weaknesses(&draft.knockd, reader))
@@ -48,6 +49,18 @@ fn no_stop(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<Re
         let what = format!("[door.{}] action: no stop command, so that nothing closes it again", door.name);
         reader.remark(*line, what, Some("add stop = the command that undoes start"))
     })
+}
+
+fn one_family(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<Remark> {
+    let Given::Value(At { line, value: ActionDraft::Set(Some(sets)) }) = &door.action else { return None };
+    let (key, family) = match (&sets.set4, &sets.set6) {
+        (None, _) => ("set4", "IPv4"),
+        (_, None) => ("set6", "IPv6"),
+        (Some(_), Some(_)) => return None,
+    };
+    let what =
+        format!("[door.{}] action: no {key}, so that requests for {family} addresses are refused", door.name);
+    Some(reader.remark(*line, what, None))
 }
 
 fn guessable(At { value: door, .. }: &At<DoorDraft>, reader: &Reader) -> Option<Remark> {
@@ -83,7 +96,8 @@ fn nobody_trusted(draft: &Draft, reader: &Reader) -> Option<Remark> {
         return None;
     }
     let is_guarded = |door: &&At<DoorDraft>| {
-        !matches!(door.value.action, Given::Value(At { value: ActionDraft::Command(_), .. }))
+        let action = door.value.action.as_value().map(|at| &at.value);
+        matches!(action, None | Some(ActionDraft::Guard))
     };
     let line = draft.doors.iter().find(is_guarded)?.line;
     let what = "[guard] trusted: nobody, so that with the daemon dead nobody gets in";

@@ -33,10 +33,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 let lease = if *forever { Some(Lease::Forever) } else { seconds };
                 self.open_by_hand(door, address, lease, *beyond)
             }
-            Command::Close { door, address, client, cut } => {
-                which(door.as_deref(), address.as_deref(), client.as_deref())
-                    .and_then(|which| self.close(&which, *cut))
-            }
+            Command::Close { door, address, client, cut } => self
+                .which(door.as_deref(), address.as_deref(), client.as_deref())
+                .and_then(|which| self.close(&which, *cut)),
             Command::Reload => self.reload().await.map_err(|error| error.to_string()),
             Command::GuardTry { seconds } => self.try_guard(Duration::from_secs(*seconds)),
             Command::KeyRotate { grace, end_previous } => self.rotate_key(*grace, *end_previous).await,
@@ -72,7 +71,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         lease: Option<Lease>,
         beyond: bool,
     ) -> Result<String, String> {
-        let (door, address) = (parse_door(door)?, parse_address(address)?);
+        let (door, address) = (self.door_named(door)?, parse_address(address)?);
         let now = clock::now();
         let open = LocalOpen { door, address, lease, beyond };
         self.admit.handle_local_open(&open, now).map_err(|error| error.to_string())?;
@@ -87,6 +86,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let opened = format!("{door} is open for {address} {left}");
         match self.admit.rules().door(door).map(|door| &door.action) {
             Some(Action::Command(_)) => Ok(format!("{opened}, once its start command has run")),
+            Some(Action::Set(_)) => Ok(opened),
             Some(Action::Guard) | None => match self.wall.as_ref().map(Wall::status) {
                 Some(GuardStatus::Failed { why }) => {
                     Err(format!("{opened}, but the guard can't be built: {why}"))
@@ -99,10 +99,28 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         }
     }
 
+    /// The door of this name, or of this other name.
+    fn door_named(&self, text: &str) -> Result<ServiceName, String> {
+        let name = text.parse().map_err(|error| format!("{text}: {error}"))?;
+        let door = self.admit.rules().door_called(name);
+        door.map(|door| door.name).ok_or_else(|| format!("no door is named {name}"))
+    }
+
+    /// Which openings a request means.
+    fn which(
+        &self,
+        door: Option<&str>,
+        address: Option<&str>,
+        client: Option<&str>,
+    ) -> Result<Which, String> {
+        Ok(Which {
+            door: door.map(|door| self.door_named(door)).transpose()?,
+            address: address.map(parse_address).transpose()?,
+            client: client.map(Into::into),
+        })
+    }
+
     fn close(&mut self, which: &Which, cut: bool) -> Result<String, String> {
-        if let Some(name) = which.door.filter(|name| self.admit.rules().door(*name).is_none()) {
-            return Err(format!("no door is named {name}"));
-        }
         let flows = if cut { Flows::Cut } else { Flows::LiveOn };
         drop(self.take_cut());
         let count = self.admit.handle_close(which, flows, clock::now());
@@ -147,6 +165,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 self.settle();
                 self.look_after_keys();
                 self.build_wall();
+                self.build_sets();
                 self.hand_over().await;
                 tracing::info!(event = "reloaded", doors = self.plan.settings.doors.len());
                 Ok(self.reloaded())
@@ -184,19 +203,6 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     }
 }
 
-fn parse_door(text: &str) -> Result<ServiceName, String> {
-    text.parse().map_err(|error| format!("{text}: {error}"))
-}
-
 fn parse_address(text: &str) -> Result<Address, String> {
     text.parse().map(Address::new).map_err(|_| format!("{text} is no address"))
-}
-
-/// Which openings a request means.
-fn which(door: Option<&str>, address: Option<&str>, client: Option<&str>) -> Result<Which, String> {
-    Ok(Which {
-        door: door.map(parse_door).transpose()?,
-        address: address.map(parse_address).transpose()?,
-        client: client.map(Into::into),
-    })
 }

@@ -13,6 +13,8 @@ pub(super) fn attention(status: &Status) -> Vec<String> {
         }
         GuardStatus::Up { .. } | GuardStatus::NotNeeded => {}
     }
+    let sets = status.sets.iter().filter_map(|set| Some((&set.set, set.fault.as_ref()?)));
+    lines.extend(sets.map(|(set, why)| format!("set {set} does not hold what it should: {why}")));
     if !status.listener.ready {
         lines.push("the listener does not listen".into());
     }

@@ -53,6 +53,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                     self.build_wall();
                 }
             }
+            Effect::Fill(entries) => self.sets.fill(&entries),
             Effect::Cut(elements) => self.cut(&elements),
             Effect::Run(job) => self.jobs.push(job),
             Effect::StrikeOut(ticket, knocked) => {

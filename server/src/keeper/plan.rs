@@ -10,6 +10,8 @@ use knock_spa_engine::watch::{ClassicDoor, Orders};
 use knock_spa_keys::server::{ServerKey, ServerSecret};
 use knock_spa_proto::address::Address;
 use knock_spa_proto::knock::FlagRule;
+use knock_spa_proto::port::ServicePort;
+use knock_spa_proto::service::ServiceName;
 
 use super::enrolling;
 use crate::capture::Interest;
@@ -20,6 +22,7 @@ use crate::files::FileError;
 use crate::io::clock;
 use crate::server_key::previous::Previous;
 use crate::server_key::{KeyError, Keys};
+use crate::services;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -77,6 +80,8 @@ pub struct Plan {
     pub settings: Settings,
     clients: Vec<Client>,
     invitations: Vec<Invitation>,
+    /// The registered services, by the names that the system has for them.
+    registered: Vec<(ServiceName, ServicePort)>,
     /// None where no SPA packets are expected.
     pub(super) keys: Option<Keys>,
 }
@@ -92,7 +97,7 @@ impl Plan {
             Source::Knockd(as_knockd) => as_knockd.load()?,
         };
         if settings.listen.spa_port.is_none() {
-            return Ok(Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None });
+            return Ok(Self::of_knocks(settings));
         }
         let clients = Roster::load(&settings.paths.clients)?.clients;
         let keys = Some(Keys::load(&settings.paths.key, clock::now().unix)?);
@@ -101,7 +106,12 @@ impl Plan {
             enrolling::mark(&settings.paths.clients, &found);
         }
         let invitations = found.invitations;
-        Ok(Self { settings, clients, invitations, keys })
+        Ok(Self { settings, clients, invitations, registered: services::registered(), keys })
+    }
+
+    /// The plan where knocks are the only way in.
+    const fn of_knocks(settings: Settings) -> Self {
+        Self { settings, clients: Vec::new(), invitations: Vec::new(), registered: Vec::new(), keys: None }
     }
 
     /// Reads everything for a start. As knockd, what is wrong with keys and clients keeps nobody out who knocks: the
@@ -117,7 +127,7 @@ impl Plan {
         tracing::error!(event = "packets-refused", %error, "doors open for knocks, but not for packets");
         let Source::Knockd(as_knockd) = source else { return Err(error) };
         let settings = as_knockd.load()?;
-        let mut plan = Self { settings, clients: Vec::new(), invitations: Vec::new(), keys: None };
+        let mut plan = Self::of_knocks(settings);
         plan.refuse_packets();
         Ok(plan)
     }
@@ -170,6 +180,7 @@ impl Plan {
         let (doors, clients) = (settings.doors.clone(), self.clients.clone());
         let rules = Rules::new(doors, clients, self.servers(), settings.window)?;
         let rules = rules.with_invitations(self.invitations.clone());
+        let rules = rules.with_registered(self.registered.iter().copied());
         Ok(rules.with_knockd_doors(settings.knockd_doors.clone()))
     }
 

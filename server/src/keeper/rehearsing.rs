@@ -1,6 +1,7 @@
 //! A dry run: everything but acting. What is decided is told, and taken to have gone well.
 
 use std::io;
+use std::time::Duration;
 
 use knock_spa_engine::admit::effect::{Effect, Ended, Outcome, Ticket};
 use knock_spa_engine::command::Rendered;
@@ -29,16 +30,21 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Effect::Open(elements) => {
                 for (element, left) in elements {
                     let (address, port) = (element.address, element.port);
-                    let span = left.map_or_else(
-                        || "forever".into(),
-                        |left| format!("{}s", left.as_millis().div_ceil(1000)),
-                    );
+                    let span = words_for(left);
                     tracing::info!(event = "would-open", %address, %port, span);
                 }
             }
             Effect::Close(elements) => {
                 for element in elements {
                     tracing::info!(event = "would-close", address = %element.address, port = %element.port);
+                }
+            }
+            Effect::Fill(entries) => {
+                for entry in entries {
+                    let (set, address) = (entry.set, entry.address);
+                    let spans = entry.open.iter().map(|(port, left)| format!("{port} {}", words_for(*left)));
+                    let open = spans.collect::<Vec<_>>().join(", ");
+                    tracing::info!(event = "would-fill", %set, %address, open);
                 }
             }
             Effect::Cut(elements) => {
@@ -65,6 +71,11 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             Effect::Say(event) => self.say(&event),
         }
     }
+}
+
+/// How long is left: a part of a second counts as a whole.
+fn words_for(left: Option<Duration>) -> String {
+    left.map_or_else(|| "forever".into(), |left| format!("{}s", left.as_millis().div_ceil(1000)))
 }
 
 /// A command, its words as a shell would take them.

@@ -37,6 +37,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             counters: self.counters(),
             refusals: self.refusals().collect(),
             listener: self.listening.status(),
+            sets: self.sets.status(),
             guard: self.wall.as_ref().map_or(GuardStatus::NotNeeded, Wall::status),
             journal: if self.admit.journal_failed() { Health::Failed } else { Health::Good },
             failing_closes: FailingCloses { retried, need_attention },
@@ -145,6 +146,7 @@ fn door_status(door: &Door, open: &BTreeMap<&str, usize>) -> DoorStatus {
         ports: door.ports.iter().map(ToString::to_string).collect(),
         action: match &door.action {
             Action::Guard => "guard".into(),
+            Action::Set(_) => "set".into(),
             Action::Command(_) => "command".into(),
         },
     }

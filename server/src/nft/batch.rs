@@ -10,18 +10,27 @@ use crate::netlink::{Attributes, NLM_F_ACK, NLM_F_CREATE, Request};
 /// less than a netlink socket sends at once.
 pub(super) const ENTRIES_MAX: usize = 2048;
 
-/// Changes to our table, in order.
-#[derive(Debug, Default)]
-pub(super) struct Batch(Vec<(u16, u16, Attributes)>);
+/// Changes to tables of one family, in order.
+#[derive(Debug)]
+pub(super) struct Batch {
+    head: [u8; 4],
+    changes: Vec<(u16, u16, Attributes)>,
+}
 
 impl Batch {
+    /// Changes to our own table.
     pub(super) const fn new() -> Self {
-        Self(Vec::new())
+        Self::with(INET)
+    }
+
+    /// Changes to tables of the family that this `struct nfgenmsg` tells.
+    pub(super) const fn with(head: [u8; 4]) -> Self {
+        Self { head, changes: Vec::new() }
     }
 
     /// Also this change: a message type, its flags, and what it says.
     pub(super) fn push(&mut self, kind: u16, flags: u16, attributes: Attributes) {
-        self.0.push((kind, flags, attributes));
+        self.changes.push((kind, flags, attributes));
     }
 
     /// Also adds elements; those that are there already are left as they are, or get the new timeout.
@@ -38,10 +47,10 @@ impl Batch {
     /// come anyway, and thousands of acknowledgements would not fit the socket.
     pub(super) fn requests(&self) -> Vec<Request<'_>> {
         let mark = |kind| Request { kind, flags: 0, head: &BATCH, attributes: &NONE };
-        let last = self.0.len().saturating_sub(1);
-        let changes = self.0.iter().enumerate().map(|(i, (kind, flags, attributes))| {
+        let last = self.changes.len().saturating_sub(1);
+        let changes = self.changes.iter().enumerate().map(|(i, (kind, flags, attributes))| {
             let flags = if i == last { flags | NLM_F_ACK } else { *flags };
-            Request { kind: *kind, flags, head: &INET, attributes }
+            Request { kind: *kind, flags, head: &self.head, attributes }
         });
         let (begin, end) = ([mark(NFNL_MSG_BATCH_BEGIN)], [mark(NFNL_MSG_BATCH_END)]);
         begin.into_iter().chain(changes).chain(end).collect()

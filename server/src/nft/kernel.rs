@@ -70,6 +70,7 @@ pub(super) const NFTA_SET_ID: u16 = 10;
 pub(super) const NFTA_SET_DESC_SIZE: u16 = 1;
 pub(super) const NFT_SET_INTERVAL: u32 = 0x04;
 pub(super) const NFT_SET_CONSTANT: u32 = 0x02;
+pub(super) const NFT_SET_MAP: u32 = 0x08;
 pub(super) const NFT_SET_TIMEOUT: u32 = 0x10;
 
 pub(super) const NFTA_SET_ELEM_LIST_SET: u16 = 2;
@@ -115,6 +116,8 @@ pub(super) const NFT_META_OIFNAME: u32 = 7;
 pub(super) const NFT_META_NFPROTO: u32 = 15;
 pub(super) const NFT_META_L4PROTO: u32 = 16;
 pub(super) const NFPROTO_IPV4: u8 = 2;
+pub(super) const NFPROTO_NETDEV: u8 = 5;
+pub(super) const NFPROTO_BRIDGE: u8 = 7;
 pub(super) const NFPROTO_IPV6: u8 = 10;
 
 pub(super) const NFTA_PAYLOAD_DREG: u16 = 1;

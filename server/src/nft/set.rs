@@ -20,9 +20,9 @@ pub const DOORS_MAX: u32 = 1024;
 /// A shorter timeout could be rounded to none by old kernels, and none means for ever.
 const TIMEOUT_MIN: Duration = Duration::from_millis(20);
 /// Ten years: a longer timeout could overflow in the kernel.
-const TIMEOUT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// Elements in one message: 256 of the longest are 16 KiB, and an attribute holds less than 64 KiB.
-const ELEMENTS_PER_MESSAGE: usize = 256;
+pub(super) const ELEMENTS_PER_MESSAGE: usize = 256;
 
 /// A set of our table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +120,8 @@ impl Set {
 }
 
 /// A field of a key, four or sixteen bytes long.
-#[derive(Clone, Copy, Debug)]
-enum KeyField {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyField {
     Ipv4,
     Ipv6,
     Protocol,
@@ -130,6 +130,28 @@ enum KeyField {
 }
 
 impl KeyField {
+    /// The field with this number of its type, if a key of [`super::filler`] can have it.
+    pub(super) const fn of_number(number: u32) -> Option<Self> {
+        match number {
+            7 => Some(Self::Ipv4),
+            8 => Some(Self::Ipv6),
+            12 => Some(Self::Protocol),
+            13 => Some(Self::Port),
+            _ => None,
+        }
+    }
+
+    /// The type's name in the `nft` program.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4_addr",
+            Self::Ipv6 => "ipv6_addr",
+            Self::Protocol => "inet_proto",
+            Self::Port => "inet_service",
+            Self::AddressType => "fib_addrtype",
+        }
+    }
+
     /// The type's number in the `nft` program (`enum datatypes` of its datatype.h): six bits.
     const fn type_number(self) -> u32 {
         match self {
@@ -188,12 +210,17 @@ impl Entry {
     }
 
     fn attributes(&self) -> Attributes {
-        let key = Attributes::new().bytes(NFTA_DATA_VALUE, &self.key);
-        let element = Attributes::new().nest(NFTA_SET_ELEM_KEY, &key);
-        match self.timeout.map(milliseconds) {
-            Some(timeout) => element.be64(NFTA_SET_ELEM_TIMEOUT, timeout),
-            None => element,
-        }
+        element(&self.key, self.timeout)
+    }
+}
+
+/// What a message says of an element with this key that is there for so long (`None`: until removed).
+pub(super) fn element(key: &[u8], timeout: Option<Duration>) -> Attributes {
+    let key = Attributes::new().bytes(NFTA_DATA_VALUE, key);
+    let element = Attributes::new().nest(NFTA_SET_ELEM_KEY, &key);
+    match timeout.map(milliseconds) {
+        Some(timeout) => element.be64(NFTA_SET_ELEM_TIMEOUT, timeout),
+        None => element,
     }
 }
 
@@ -241,7 +268,7 @@ fn port_key(port: ServicePort) -> Vec<u8> {
     [padded(&[port.transport.number()]), padded(&port.port.get().to_be_bytes())].concat()
 }
 
-fn address_key(address: Address) -> Vec<u8> {
+pub(super) fn address_key(address: Address) -> Vec<u8> {
     match address.ip() {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),
@@ -249,7 +276,7 @@ fn address_key(address: Address) -> Vec<u8> {
 }
 
 /// The value in the registers that it takes.
-fn padded(value: &[u8]) -> Vec<u8> {
+pub(super) fn padded(value: &[u8]) -> Vec<u8> {
     let mut padded = value.to_vec();
     padded.resize(value.len().next_multiple_of(4), 0);
     padded

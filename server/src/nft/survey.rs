@@ -12,6 +12,7 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use knock_spa_proto::address::Address;
 use knock_spa_proto::port::ServicePort;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
@@ -55,6 +56,11 @@ pub enum Family {
 
 impl Family {
     const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
+    /// That of this address.
+    pub(super) const fn of(address: Address) -> Self {
+        if address.ip().is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
 
     /// Whether tables of this `NFPROTO_*` see its packets.
     const fn is_seen_by(self, family: u8) -> bool {

@@ -51,7 +51,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Long(CONFIG, 2_000_000)], CHECK, 1, &["longer than 1048576 bytes"]),
     row(&[Text(CONFIG, "[door.ssh\n")], CHECK, 1, &["knock-spad.toml:1: error: not TOML", "1 error was found"]),
     row(&[Text(CONFIG, "[door.ssh]\nports = 22")], CHECK, 1, &["knock-spad.toml:2: error: [door.ssh] ports: a whole number where an array belongs"]),
-    row(&[Text(CONFIG, "[door.ssh]\nport = ['tcp/22']")], CHECK, 1, &[":2: error: [door.ssh] port: unknown key", "known here: ports,", ":1: error: [door.ssh]: no ports"]),
+    row(&[Text(CONFIG, "[door.ssh]\nport = ['tcp/22']")], CHECK, 1, &[":2: error: [door.ssh] port: unknown key", "known here: aliases, ports,", ":1: error: [door.ssh]: no ports"]),
     row(&[Text(CONFIG, "[\"\\u001b]0;x\\u0007\"]\na = 1")], CHECK, 1, &["\\u{1b}]0;x\\u{7}: unknown key"]),
     row(&[Text(CONFIG, "[spa]\nwindow = '1 minute'")], CHECK, 1, &[":2: error: [spa] window: \"1 minute\": not a span of time"]),
     row(&[Text(CONFIG, "[spa]\nwindow = '1h'")], CHECK, 1, &["out of range", "from 10s to 10m"]),
@@ -62,7 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(&[Text(CONFIG, "[a]\nsequence = 1\nx = 2\n")], &["check", "--knockd"], 1, &["knock-spad.toml:3: error: syntax error", "1 error was found"]),
     row(&[Text(CONFIG, "[listen]\ncapture = 'socket'\n[door.a]\nports = ['tcp/1']\nsequence = ['1', '2', '4']")], CHECK, 1, &[":3: error: [door.a]: no sequence is heard with capture = \"socket\"", "leave the sequence out"]),
     row(&[Text("server.key.previous", "knock-spa-server-previous-v2 2027-06-30T12:00:00Z\n"), Mode("server.key.previous", 0o600)], &["key", "rotate"], 65, &["there is a previous key that can't be used: DIR/server.key.previous: its first line is not", "key rotate --end-previous"]),
-    row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter knock4' }")], CHECK, 1, &[":3: error: [door.a] action.set4: this version does not support it"]),
+    row(&[Text(CONFIG, "[door.a]\nports = ['tcp/1']\naction = { set4 = 'inet filter' }")], CHECK, 1, &[":3: error: [door.a] action.set4: \"inet filter\": not the name of a set"]),
 
     // check: the key and the clients.
     row(&[Mode(KEY, 0o644)], CHECK, 1, &["error: DIR/server.key holds a secret, and others may use it (its mode is 0644)", "chmod 600 DIR/server.key"]),

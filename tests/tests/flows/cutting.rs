@@ -215,3 +215,60 @@ fn where_nothing_can_be_cut_that_is_said() {
     server.start();
     server.command(&["client", "remove", "alice", "--cut"]).ended_with(66);
 }
+
+/// Doors whose connections end with the lease: one of the guard, and one of the administrator's own set.
+const CUTTING: &str = "[door.ssh]\nports = ['tcp/22']\ncut = true\n\
+                       [door.web]\nports = ['tcp/8080']\ncut = true\naction = { set4 = 'ip filter knock4' }\n";
+
+const OWN_RULES: &str = "nft 'table ip filter {
+    set knock4 { type ipv4_addr . inet_service; flags timeout; }
+    chain input {
+        type filter hook input priority 0;
+        ct state established accept
+        ip saddr . tcp dport @knock4 accept
+        tcp dport 8080 drop
+    }
+}'";
+
+#[test]
+fn connections_end_with_the_lease_where_the_door_says_so() {
+    let world = World::new();
+    let [ssh, web] = [22, 8080].map(|port| Service::at(&world.server, port));
+    world.server.sh(OWN_RULES);
+    let (mut server, laptop) = enrolled(&world, CUTTING);
+    server.command(&["client", "set", "alice", "--door", "web"]).ended_with(0);
+    let v4 = IpAddr::from(world.server.v4);
+    laptop.run("open ssh gw --for 4s").ended_with(0);
+    laptop.run("open web gw -4 --for 4s --probe 8080").ended_with(0);
+    let mut guarded = world.server.addresses().map(|ip| ssh.wire(&world.laptop, ip));
+    let mut in_set = [web.wire(&world.laptop, v4)];
+    assert_alive(&mut guarded);
+    assert_alive(&mut in_set);
+    until(PATIENCE, "the leases to end", || server.openings().is_empty());
+    assert_dead(&mut guarded);
+    assert!(!in_set[0].carries_in(SILENCE), "the client speaks first");
+
+    // What ends while nobody is there is cut at the next start.
+    laptop.run("open ssh gw -4 --for 5s").ended_with(0);
+    let mut late = [ssh.wire(&world.laptop, v4)];
+    assert_alive(&mut late);
+    server.kill();
+    until(PATIENCE, "the kernel to close", || server.guard().is_some_and(|guard| guard.open.is_empty()));
+    assert!(late[0].carries_in(PATIENCE), "there is nobody to cut it");
+    server.start();
+    server.await_log("event=\"cut\"");
+    assert_dead(&mut late);
+
+    // Somebody else has the same port open, for longer.
+    laptop.run("open ssh gw -4 --for 1h").ended_with(0);
+    let mut shared = [ssh.wire(&world.laptop, v4)];
+    let other = Laptop::new(&world.laptop, &world.server);
+    server.enrol(&other, "bob", &["--door", "ssh"]);
+    other.run("open ssh gw -4 --for 1h").ended_with(0);
+    laptop.run("close ssh gw").ended_with(0);
+    until(PATIENCE, "one to be closed", || server.openings().len() == 1);
+    assert_alive(&mut shared);
+    other.run("close ssh gw").ended_with(0);
+    until(PATIENCE, "both to be closed", || server.openings().is_empty());
+    assert_dead(&mut shared);
+}

@@ -236,5 +236,5 @@ fn a_command_runs_once_the_port_answers() {
 fn an_open_door_without_a_service_is_told_from_a_shut_one() {
     let world = World::new();
     let (_server, laptop) = enrolled(&world, DEFAULT);
-    laptop.run("open ssh gw --wait 1s").ended_with(69).said("ssh is open, but nothing listens there");
+    laptop.run("open ssh gw --wait 1s").ended_with(69).said("ssh is not shut, but nothing listens there");
 }

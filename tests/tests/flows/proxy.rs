@@ -60,5 +60,5 @@ fn where_it_does_not_open_it_says_why() {
     assert_eq!(server.refused("unauthorised"), 1);
     laptop.run("proxy other 22").ended_with(68).said("no host is called other");
     drop(_services);
-    laptop.run("proxy gw 22 --wait 1s").ended_with(69).said("tcp/22 is open, but nothing listens there");
+    laptop.run("proxy gw 22 --wait 1s").ended_with(69).said("tcp/22 is not shut, but nothing listens there");
 }

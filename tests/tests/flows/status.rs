@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use knock_spa_proto::control::{
     AuditStatus, CloseState, CloseStatus, DoorStatus, FailingCloses, GuardStatus, Health, KeyStatus,
-    KeyUsage, KnockdDoorStatus, ListenerStatus, OpeningStatus, RefusalStatus, RunStatus, Status, TrialStatus,
+    KeyUsage, KnockdDoorStatus, ListenerStatus, OpeningStatus, RefusalStatus, RunStatus, SetStatus, Status,
+    TrialStatus,
 };
 use knock_spa_tests::lab::{Echo, Running};
 use knock_spa_tests::programs::knock_spad;
@@ -89,6 +90,7 @@ fn full(guard: GuardStatus) -> Status {
         refusals: [RefusalStatus { at: 1, reason: text(), from: text(), client: None, clock: None }].into(),
         listener: ListenerStatus { ready: true, restarts: 0, missing_interfaces: [text()].into() },
         guard,
+        sets: [SetStatus { set: text(), fault: None, refilled: 0 }].into(),
         journal: Health::Good,
         failing_closes: FailingCloses { retried: 0, need_attention: 0 },
         closes: [close].into(),

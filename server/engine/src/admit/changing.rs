@@ -5,7 +5,6 @@
 //! rules allow less time, it lasts for as long as they would grant now. How the address was found (`address`) and how
 //! often a client may ask (`rate`) bind requests, and do not reach back.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -13,11 +12,12 @@ use knock_spa_proto::time::Now;
 
 use super::decide::{longest, may_be_at, may_open};
 use super::effect::{Cause, Effect, Event, Flows};
-use super::opening::{Means, Opening, OpeningId, Origin, Term};
+use super::moving::Moved;
+use super::opening::{Opening, OpeningId, Origin, Term};
 use super::record::{Change, Record};
 use super::{Admit, Awaited, Begun};
 use crate::client::ClientName;
-use crate::rules::{Action, Door, Lease, Rules};
+use crate::rules::{Door, Lease, Rules};
 
 /// What rules leave of an opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,8 @@ impl Admit {
         if opened.is_empty() {
             return;
         }
-        let elements: BTreeSet<_> = opened.iter().flat_map(Opening::guarded).collect();
+        let mut moved = Moved::default();
+        opened.iter().for_each(|opening| moved.add(opening));
         for opening in &opened {
             let (door, address, by) = (opening.door, opening.address, opening.origin.clone());
             let left =
@@ -98,7 +99,7 @@ impl Admit {
             self.effects.push_back(Effect::Say(Event::Shortened { door, address, by, left }));
         }
         self.record(Record::Change(Change { mark: None, opened, closed: Vec::new() }), Awaited::Nothing);
-        self.set_elements(elements, now.boot);
+        self.move_on(moved, now.boot);
     }
 }
 
@@ -129,6 +130,6 @@ fn left_of(rules: &Rules, opening: &Opening, now: Now) -> Left {
 
 /// Whether the door has these ports, and acts by the same means.
 fn still_opens(door: &Door, opening: &Opening) -> bool {
-    (door.action == Action::Guard) == (opening.means == Means::Guard)
+    opening.means.are_of(&door.action, opening.address)
         && opening.ports.iter().all(|port| door.ports.contains(port))
 }

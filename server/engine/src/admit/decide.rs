@@ -63,19 +63,35 @@ impl<'a> Circumstances<'a> {
     ) -> Result<Vec<(&'a Door, Vec<ServicePort>)>, Unauthorised> {
         let mut asked: BTreeMap<ServiceName, (&'a Door, Vec<ServicePort>)> = BTreeMap::new();
         for service in services {
-            let (door, ports) = match service {
-                Service::Named(name) => {
-                    let door = self.rules.door(*name).ok_or(Unauthorised)?;
-                    (door, door.ports.clone())
-                }
-                Service::Port(port) => (self.rules.door_of(*port).ok_or(Unauthorised)?, Vec::from([*port])),
-            };
-            let (_, all) = asked.entry(door.name).or_insert((door, Vec::new()));
-            all.extend(ports);
-            all.sort_unstable();
-            all.dedup();
+            for (door, ports) in self.meant(*service)? {
+                let (_, all) = asked.entry(door.name).or_insert((door, Vec::new()));
+                all.extend(ports);
+                all.sort_unstable();
+                all.dedup();
+            }
         }
         Ok(asked.into_values().collect())
+    }
+
+    /// What one service means: a name is a door's or an alias of one, and else that of a registered service, whose
+    /// ports are meant that doors list.
+    fn meant(self, service: Service) -> Result<Vec<(&'a Door, Vec<ServicePort>)>, Unauthorised> {
+        let name = match service {
+            Service::Port(port) => return Ok([self.listed(port)?].into()),
+            Service::Named(name) => name,
+        };
+        if let Some(door) = self.rules.door_called(name) {
+            return Ok([(door, door.ports.clone())].into());
+        }
+        let ports: Vec<_> = self.rules.registered(name).collect();
+        if ports.is_empty() {
+            return Err(Unauthorised);
+        }
+        ports.into_iter().map(|port| self.listed(port)).collect()
+    }
+
+    fn listed(self, port: ServicePort) -> Result<(&'a Door, Vec<ServicePort>), Unauthorised> {
+        Ok((self.rules.door_of(port).ok_or(Unauthorised)?, [port].into()))
     }
 
     fn addresses(self, client: &Client, asked: &Addresses) -> Result<Vec<Address>, Unauthorised> {
@@ -102,7 +118,8 @@ pub(super) fn may_be_at(client: &Client, address: Address) -> bool {
 
 /// Whether the client's rights cover all these ports of the door; a door without ports only by its name.
 pub(super) fn may_open(client: &Client, door: &Door, ports: &[ServicePort]) -> bool {
-    let by_name = || client.rights.contains(&Right::Door(door.name));
+    let by_name =
+        || client.rights.iter().any(|right| matches!(right, Right::Door(name) if door.is_called(*name)));
     let covered = |port: &ServicePort| client.rights.iter().any(|right| right.covers(door, *port));
     if ports.is_empty() { by_name() } else { ports.iter().all(covered) }
 }

@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::command::Rendered;
 use crate::knockd::Said;
 use crate::rules::{Knockable, Lease};
+use crate::set::SetName;
 
 /// Names a record that the engine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,8 @@ pub enum Effect {
     Open(Vec<(Element, Option<Duration>)>),
     /// Remove these elements of the guard, where they still are.
     Close(Vec<Element>),
+    /// Have sets of the administrator's ruleset hold this.
+    Fill(Vec<SetEntry>),
     /// End the flows from these addresses to these ports: nobody has them open any more.
     Cut(Vec<Element>),
     /// Run a command, then say how it ended with [`Outcome::Ran`].
@@ -56,6 +59,21 @@ pub enum Effect {
     Enrol(Ticket, Enrolment),
     /// Tell the administrator.
     Say(Event),
+}
+
+/// What a set of the administrator's is to hold for one address. What a key of the set has of an address, only the kernel
+/// knows: the address alone, or each port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetEntry {
+    /// The set.
+    pub set: SetName,
+    /// The address.
+    pub address: Address,
+    /// All ports that are open to it by this set, whether the set holds them already or not, and for how much longer;
+    /// `None` is for ever.
+    pub open: Vec<(ServicePort, Option<Duration>)>,
+    /// Ports that are open no longer, where the set still holds them.
+    pub shut: Vec<ServicePort>,
 }
 
 /// A client that an invitation makes.
@@ -131,9 +149,10 @@ pub enum Ended {
 }
 
 /// What becomes of connections that came in through an opening, once it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flows {
     /// They live on.
+    #[default]
     LiveOn,
     /// They end with it, unless somebody else has the same port open for the same address.
     Cut,

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use knock_spa_keys::client::ClientKey;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::element::Element;
 use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::refusal::Refusal;
 use knock_spa_proto::service::ServiceName;
@@ -14,8 +13,8 @@ use knock_spa_proto::time::{Now, UnixTime};
 
 use super::effect::{Cause, Effect, Event, Flows};
 use super::local::Which;
+use super::moving::Moved;
 use super::opening::{HoldKey, Means, Opening, OpeningId, Origin};
-use super::openings::Need;
 use super::record::{Change, Record};
 use super::runs::Stage;
 use super::{Admit, Awaited, Claim, Closing};
@@ -74,31 +73,24 @@ impl Admit {
         flows: Flows,
         now: Now,
     ) {
-        let closed: Vec<_> = ids.iter().filter(|id| self.is_guard(**id)).copied().collect();
+        let closed: Vec<_> = ids.iter().filter(|id| self.is_timed(**id)).copied().collect();
         if mark.is_some() || !closed.is_empty() {
             self.record(Record::Change(Change { mark, opened: Vec::new(), closed }), Awaited::Nothing);
         }
-        let elements: BTreeSet<_> = ids.into_iter().flat_map(|id| self.end_one(id, cause, flows)).collect();
-        self.set_elements(elements.iter().copied(), now.boot);
-        self.cut(elements, flows);
+        let mut moved = Moved::default();
+        ids.into_iter().for_each(|id| self.end_one(id, cause, flows, &mut moved));
+        self.move_on(moved, now.boot);
     }
 
-    /// Ends the flows to elements that are shut, unless somebody else has them open.
-    fn cut(&mut self, elements: impl IntoIterator<Item = Element>, flows: Flows) {
-        let elements = elements.into_iter().filter(|element| self.openings.need(*element) == Need::None);
-        let elements: Vec<_> = elements.collect();
-        if flows == Flows::Cut && !elements.is_empty() {
-            self.effects.push_back(Effect::Cut(elements));
-        }
+    fn is_timed(&self, id: OpeningId) -> bool {
+        self.openings.get(id).is_some_and(|opening| opening.means.is_timed())
     }
 
-    fn is_guard(&self, id: OpeningId) -> bool {
-        self.openings.get(id).is_some_and(|opening| opening.means == Means::Guard)
-    }
-
-    /// Ends an opening; gives the elements of the guard whose end is to be set anew, once all that ends has ended.
-    pub(super) fn end_one(&mut self, id: OpeningId, cause: Cause, flows: Flows) -> Vec<Element> {
-        let Some(opening) = self.openings.remove(id) else { return Vec::new() };
+    /// Ends an opening, with its flows where `flows` or its door says so; what is to be set anew because of that once all
+    /// has ended that ends is added to `moved`.
+    pub(super) fn end_one(&mut self, id: OpeningId, cause: Cause, flows: Flows, moved: &mut Moved) {
+        let Some(opening) = self.openings.remove(id) else { return };
+        let flows = flows.max(self.flows_of(&opening));
         self.effects.push_back(Effect::Say(Event::Closed {
             door: opening.door,
             address: opening.address,
@@ -108,18 +100,16 @@ impl Admit {
         let closed = Record::Change(Change { closed: [id].into(), ..Change::default() });
         match (&opening.means, cause) {
             // The kernel has closed it already, unless the machine slept: its timeouts do not run meanwhile.
-            (Means::Guard, Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
-            // The record may have reached the disk all the same.
-            (Means::Guard | Means::Commands { .. }, Cause::Unrecorded) => {
-                self.effects.push_back(Effect::Note(closed));
-            }
-            (Means::Guard, _) => {}
+            (Means::Guard | Means::Set(_), Cause::Expired) => self.effects.push_back(Effect::Note(closed)),
+            // The record may have reached the disk all the same; nothing was opened.
+            (_, Cause::Unrecorded) => return self.effects.push_back(Effect::Note(closed)),
+            (Means::Guard | Means::Set(_), _) => {}
             (Means::Commands { .. }, _) => {
-                self.record(Record::Closing(id), Awaited::Closing(opening, flows));
-                return Vec::new();
+                return self.record(Record::Closing(id), Awaited::Closing(opening, flows));
             }
         }
-        opening.guarded().collect()
+        moved.add(&opening);
+        moved.add_flows(&opening, flows);
     }
 
     /// The closing is on record: the commands that nobody else needs are stopped.
@@ -150,8 +140,8 @@ impl Admit {
     fn settle(&mut self, id: OpeningId) {
         if self.closing.get(&id).is_some_and(|closing| closing.waits_for.is_empty()) {
             // Before its stop command has run, a firewall would take the next packet for the first of a flow.
-            if let Some(Closing { opening, flows, .. }) = self.closing.remove(&id) {
-                self.cut(opening.elements(), flows);
+            if let Some(Closing { opening, flows: Flows::Cut, .. }) = self.closing.remove(&id) {
+                self.cut(opening.elements());
             }
             // Durable, so that the stop does not run again after a loss of power either.
             let closed = Change { closed: [id].into(), ..Change::default() };

@@ -44,7 +44,10 @@ impl Admit {
     /// itself counts on it; but an address that nobody has may mean "everybody" to the command that gets it.
     fn may_knock(&self, knocked: Knockable, from: Address) -> bool {
         match knocked {
-            Knockable::Door(_) => self.circumstances(from).is_stranger(from),
+            Knockable::Door(name) => {
+                let opens = self.rules.door(name).is_some_and(|door| door.action.opens_for(from));
+                opens && self.circumstances(from).is_stranger(from)
+            }
             Knockable::Knockd(_) => from.is_remote_host() || from.ip().is_loopback(),
         }
     }
@@ -77,7 +80,7 @@ impl Admit {
     fn open_door(&mut self, name: ServiceName, from: Address, now: Now) -> Result<(), Refusal> {
         let Some(door) = self.rules.door(name) else { return Ok(()) };
         let wanted = Opening::asked(door, &door.ports, from, &Origin::Classic, door.open_for, now);
-        self.begin(None, [wanted].into())
+        self.begin(None, [wanted.ok_or(Refusal::Unauthorised)?].into())
     }
 
     fn knockd_door(&self, place: usize) -> Option<&KnockdDoor> {

@@ -85,6 +85,7 @@ impl Admit {
             return Err(NotOpened::TooLong(longest));
         }
         let wanted = Opening::asked(door, &door.ports, open.address, &Origin::Local, lease, now);
+        let wanted = wanted.ok_or(NotOpened::Refused(Refusal::Unauthorised))?;
         self.begin(None, [wanted].into()).map_err(NotOpened::Refused)
     }
 

@@ -12,9 +12,11 @@ use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, Now, UnixTime};
 
+use super::effect::Flows;
 use crate::client::ClientName;
 use crate::command::{CommandAction, Rendered, Values};
 use crate::rules::{Action, Door, Lease};
+use crate::set::SetName;
 
 /// Names an opening for as long as the journal remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +134,8 @@ impl Term {
 pub enum Means {
     /// Elements of the guard's sets: the kernel closes them by itself.
     Guard,
+    /// Elements of this set of the administrator's ruleset: the kernel closes them by itself.
+    Set(SetName),
     /// The administrator's commands, each with what closes it again.
     Commands {
         /// One for each port, or one for the door as a whole.
@@ -142,12 +146,32 @@ pub enum Means {
 }
 
 impl Means {
-    fn of(door: &Door, ports: &[ServicePort], values: &Values) -> Self {
-        match &door.action {
+    /// How the door opens; by nothing where it does not open for addresses of this family.
+    fn of(door: &Door, ports: &[ServicePort], values: &Values) -> Option<Self> {
+        Some(match &door.action {
             Action::Guard => Self::Guard,
+            Action::Set(sets) => Self::Set(sets.set_for(values.address)?.clone()),
             Action::Command(action) => {
                 Self::Commands { commands: commands(action, ports, values), timeout: action.timeout }
             }
+        })
+    }
+
+    /// Whether the kernel closes it by itself.
+    #[must_use]
+    pub const fn is_timed(&self) -> bool {
+        match self {
+            Self::Guard | Self::Set(_) => true,
+            Self::Commands { .. } => false,
+        }
+    }
+
+    /// Whether a door with this action would open for the address by the same means; whatever its commands are now.
+    pub(super) fn are_of(&self, action: &Action, address: Address) -> bool {
+        match (self, action) {
+            (Self::Guard, Action::Guard) | (Self::Commands { .. }, Action::Command(_)) => true,
+            (Self::Set(set), Action::Set(sets)) => sets.set_for(address) == Some(set),
+            (Self::Guard | Self::Set(_) | Self::Commands { .. }, _) => false,
         }
     }
 }
@@ -230,10 +254,13 @@ pub struct Opening {
     pub term: Term,
     /// How it opens and closes.
     pub means: Means,
+    /// What becomes of connections when it ends, where its door is not there any more to tell.
+    pub flows: Flows,
 }
 
 impl Opening {
-    /// The opening that a grant or a knock asks for; its name is not given yet.
+    /// The opening that a grant or a knock asks for; its name is not given yet. None where the door does not open for
+    /// addresses of this family.
     pub(super) fn asked(
         door: &Door,
         ports: &[ServicePort],
@@ -241,13 +268,14 @@ impl Opening {
         origin: &Origin,
         lease: Lease,
         now: Now,
-    ) -> Self {
+    ) -> Option<Self> {
         let ttl = match lease {
             Lease::For(span) => Some(span.as_secs()),
             Lease::Forever => None,
         };
         let client = origin.client_name().into();
-        Self {
+        let means = Means::of(door, ports, &Values { address, port: None, door: door.name, client, ttl })?;
+        Some(Self {
             id: OpeningId(u64::MAX),
             door: door.name,
             ports: ports.into(),
@@ -255,8 +283,9 @@ impl Opening {
             origin: origin.clone(),
             since: now.unix,
             term: Term::of(lease, now),
-            means: Means::of(door, ports, &Values { address, port: None, door: door.name, client, ttl }),
-        }
+            means,
+            flows: door.flows,
+        })
     }
 
     /// The pairs of address and port that it opens.
@@ -267,6 +296,14 @@ impl Opening {
     /// Those of them that are elements of the guard.
     pub(super) fn guarded(&self) -> impl Iterator<Item = Element> {
         self.elements().filter(|_| self.means == Means::Guard)
+    }
+
+    /// The set that has its elements, where it is one of the administrator's.
+    pub(super) const fn set(&self) -> Option<&SetName> {
+        match &self.means {
+            Means::Set(set) => Some(set),
+            Means::Guard | Means::Commands { .. } => None,
+        }
     }
 
     /// Whether two openings are one that was asked for twice.

@@ -6,10 +6,13 @@ use core::time::Duration;
 
 use knock_spa_proto::address::Address;
 use knock_spa_proto::element::Element;
+use knock_spa_proto::port::ServicePort;
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::BootTime;
 
 use super::opening::{Opening, OpeningId, Origin, Term};
+use crate::rules::Rules;
+use crate::set::SetName;
 
 /// Pairs of an address and a port that are open at most, all together: the guard's sets hold as many of each family.
 pub const MAX_ELEMENTS: usize = 65_536;
@@ -28,6 +31,10 @@ pub(super) struct Openings {
     in_force: BTreeMap<OpeningId, Term>,
     by_target: BTreeMap<(ServiceName, Address), BTreeSet<OpeningId>>,
     by_element: BTreeMap<Element, BTreeSet<OpeningId>>,
+    /// What of them is in sets of the administrator's.
+    by_place: BTreeMap<(SetName, Address), BTreeSet<OpeningId>>,
+    /// How many each door has.
+    by_door: BTreeMap<ServiceName, usize>,
     by_deadline: BTreeSet<(BootTime, OpeningId)>,
     /// How much of the room each asker has.
     by_origin: BTreeMap<Origin, usize>,
@@ -35,20 +42,30 @@ pub(super) struct Openings {
 }
 
 impl Openings {
-    /// Whether these openings, all of one origin, fit beside what is there and `closing` others. What is there already
-    /// needs no room.
-    pub(super) fn have_room_for(&self, wanted: &[Opening], closing: usize) -> bool {
-        let mut new = wanted.iter().filter(|opening| self.same_as(opening).is_none()).peekable();
-        let Some(first) = new.peek() else { return true };
+    /// Whether these openings, all of one origin, fit beside what is there and `closing` others, and none of their doors
+    /// gets more than these rules allow it. What is there already needs no room.
+    pub(super) fn have_room_for(&self, wanted: &[Opening], closing: usize, rules: &Rules) -> bool {
+        let new: Vec<_> = wanted.iter().filter(|opening| self.same_as(opening).is_none()).collect();
+        let Some(first) = new.first() else { return true };
+        if !new.iter().all(|opening| self.door_has_room(opening.door, &new, rules)) {
+            return false;
+        }
         let own = self.by_origin.get(&first.origin).copied().unwrap_or_default();
         let (own, limit) = match first.origin {
             Origin::Client(..) => (own, MAX_OF_CLIENT),
             Origin::Classic => (own.saturating_add(closing), MAX_CLASSIC),
             Origin::Local => (own, MAX_ELEMENTS),
         };
-        let more = new.map(size).fold(0, usize::saturating_add);
+        let more = new.into_iter().map(size).fold(0, usize::saturating_add);
         let all = self.taken.saturating_add(closing);
         own.saturating_add(more) <= limit && all.saturating_add(more) <= MAX_ELEMENTS
+    }
+
+    fn door_has_room(&self, door: ServiceName, new: &[&Opening], rules: &Rules) -> bool {
+        let limit = rules.door(door).and_then(|door| door.max_openings);
+        let Some(limit) = limit.and_then(|limit| usize::try_from(limit.get()).ok()) else { return true };
+        let has = self.by_door.get(&door).copied().unwrap_or_default();
+        has.saturating_add(new.iter().filter(|opening| opening.door == door).count()) <= limit
     }
 
     pub(super) fn get(&self, id: OpeningId) -> Option<&Opening> {
@@ -85,9 +102,14 @@ impl Openings {
         for element in opening.elements() {
             self.by_element.entry(element).or_default().insert(opening.id);
         }
+        if let Some(set) = opening.set() {
+            self.by_place.entry((set.clone(), opening.address)).or_default().insert(opening.id);
+        }
         if let Some(until) = opening.term.until {
             self.by_deadline.insert((until.boot, opening.id));
         }
+        let of_door = self.by_door.entry(opening.door).or_default();
+        *of_door = of_door.saturating_add(1);
         let share = self.by_origin.entry(opening.origin.clone()).or_default();
         *share = share.saturating_add(size(&opening));
         self.taken = self.taken.saturating_add(size(&opening));
@@ -132,16 +154,15 @@ impl Openings {
         for element in opening.elements() {
             remove_from(&mut self.by_element, &element, id);
         }
+        if let Some(set) = opening.set() {
+            remove_from(&mut self.by_place, &(set.clone(), opening.address), id);
+        }
         if let Some(until) = opening.term.until {
             self.by_deadline.remove(&(until.boot, id));
         }
+        take_from(&mut self.by_door, &opening.door, 1);
         self.taken = self.taken.saturating_sub(size(&opening));
-        if let Some(share) = self.by_origin.get_mut(&opening.origin) {
-            *share = share.saturating_sub(size(&opening));
-            if *share == 0 {
-                self.by_origin.remove(&opening.origin);
-            }
-        }
+        take_from(&mut self.by_origin, &opening.origin, size(&opening));
         Some(opening)
     }
 
@@ -160,6 +181,33 @@ impl Openings {
         let ids = self.by_element.get(&element).into_iter().flatten();
         let ends = ids.filter_map(|id| self.in_force.get(id)).map(|term| Need::of(*term));
         ends.max().unwrap_or(Need::None)
+    }
+
+    /// The addresses that sets of the administrator's have, or are to have.
+    pub(super) fn places(&self) -> impl Iterator<Item = &(SetName, Address)> {
+        self.by_place.keys()
+    }
+
+    /// Which ports of an address are needed in a set, by what is in force, and until when.
+    pub(super) fn needed_in(&self, set: &SetName, address: Address) -> BTreeMap<ServicePort, Need> {
+        let mut needed = BTreeMap::new();
+        let ids = self.by_place.get(&(set.clone(), address)).into_iter().flatten();
+        for (opening, term) in ids.filter_map(|id| Some((self.get(*id)?, self.in_force.get(id)?))) {
+            for port in &opening.ports {
+                let need = needed.entry(*port).or_insert(Need::None);
+                *need = Need::of(*term).max(*need);
+            }
+        }
+        needed
+    }
+}
+
+fn take_from<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K, less: usize) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(less);
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }
 
@@ -207,24 +255,34 @@ mod tests {
     use knock_spa_proto::time::{Now, UnixTime};
 
     use super::*;
+    use crate::admit::effect::Flows;
     use crate::rules::{Action, Door, Lease, OnStop};
+    use crate::set::SetAction;
 
     #[test]
     fn nothing_stays_behind_of_what_is_removed() {
+        let sets = SetAction { set4: "inet filter knock4".parse().ok(), set6: None };
+        [Action::Guard, Action::Set(sets)].into_iter().for_each(nothing_stays_behind);
+    }
+
+    fn nothing_stays_behind(action: Action) {
         let door = Door {
             name: "ssh".parse().unwrap(),
+            aliases: Vec::new(),
             ports: ["tcp/22", "tcp/23"].map(|port| port.parse().unwrap()).into(),
             open_for: Lease::Forever,
             max_open: Lease::Forever,
-            action: Action::Guard,
-            on_stop: OnStop::Keep,
+            max_openings: None,
+            flows: Flows::LiveOn,
+            on_stop: OnStop::of(&action),
+            action,
             classic: None,
         };
         let now = Now { boot: BootTime::from_nanos(1), unix: UnixTime::from_nanos(1) };
         let asked = |lease| {
             let address = Address::new("198.51.100.7".parse().unwrap());
             let opening = Opening::asked(&door, &door.ports, address, &Origin::Classic, lease, now);
-            Opening { id: OpeningId(3), ..opening }
+            Opening { id: OpeningId(3), ..opening.unwrap() }
         };
         let mut openings = Openings::default();
         for lease in [Lease::For(Duration::from_secs(5)), Lease::For(Duration::from_secs(9)), Lease::Forever]

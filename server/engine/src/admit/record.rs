@@ -3,7 +3,7 @@
 //! The meaning is a fold: a mark is the largest that was ever recorded, an opening is what was last recorded under
 //! its name, until it is recorded as closed. So a record that is repeated does no harm.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -15,6 +15,7 @@ use knock_spa_proto::port::{ServicePort, Transport};
 use knock_spa_proto::service::ServiceName;
 use knock_spa_proto::time::{BootTime, UnixTime};
 
+use super::effect::Flows;
 use super::opening::{Command, Deadline, Held, HoldKey, Means, Opening, OpeningId, Origin, Term};
 use super::runs::{Run, RunId};
 use crate::command::Rendered;
@@ -265,11 +266,11 @@ fn put_opening(fields: &mut Vec<u8>, opening: &Opening) {
     };
     put_option(fields, lease.as_ref(), |fields, span| put_span(fields, *span));
     put_option(fields, opening.term.until.as_ref(), put_deadline);
-    put_means(fields, &opening.means);
+    put_means(fields, &opening.means, opening.flows);
 }
 
 fn read_opening(fields: &mut Reader<'_>) -> Option<Opening> {
-    Some(Opening {
+    let mut opening = Opening {
         id: OpeningId(fields.u64()?),
         door: ServiceName::from_bytes(fields.array()?).ok()?,
         ports: fields.many(read_port)?,
@@ -283,8 +284,11 @@ fn read_opening(fields: &mut Reader<'_>) -> Option<Opening> {
             },
             until: read_option(fields, read_deadline)?,
         },
-        means: read_means(fields)?,
-    })
+        means: Means::Guard,
+        flows: Flows::LiveOn,
+    };
+    (opening.means, opening.flows) = read_means(fields)?;
+    Some(opening)
 }
 
 /// 0 and 1 are what a journal had for a classic knock and for a client before there was anything else.
@@ -316,11 +320,22 @@ fn read_deadline(fields: &mut Reader<'_>) -> Option<Deadline> {
     Some(Deadline { boot: BootTime::from_nanos(fields.u64()?), unix: UnixTime::from_nanos(fields.u64()?) })
 }
 
-fn put_means(fields: &mut Vec<u8>, means: &Means) {
+/// Of the byte that tells the means: connections end with the opening.
+const CUTS: u8 = 0x80;
+
+fn put_means(fields: &mut Vec<u8>, means: &Means, flows: Flows) {
+    let cuts = match flows {
+        Flows::LiveOn => 0,
+        Flows::Cut => CUTS,
+    };
     match means {
-        Means::Guard => fields.put_u8(0),
+        Means::Guard => fields.put_u8(cuts),
+        Means::Set(set) => {
+            fields.put_u8(2 | cuts);
+            put_text(fields, &set.to_string());
+        }
         Means::Commands { commands, timeout } => {
-            fields.put_u8(1);
+            fields.put_u8(1 | cuts);
             put_span(fields, *timeout);
             fields.put_many(commands, |fields, command| {
                 put_option(fields, command.port.as_ref(), put_port);
@@ -331,9 +346,12 @@ fn put_means(fields: &mut Vec<u8>, means: &Means) {
     }
 }
 
-fn read_means(fields: &mut Reader<'_>) -> Option<Means> {
-    match fields.u8()? {
+fn read_means(fields: &mut Reader<'_>) -> Option<(Means, Flows)> {
+    let byte = fields.u8()?;
+    let flows = if byte & CUTS == 0 { Flows::LiveOn } else { Flows::Cut };
+    let means = match byte & !CUTS {
         0 => Some(Means::Guard),
+        2 => Some(Means::Set(read_text(fields)?.parse().ok()?)),
         1 => {
             let timeout = Duration::from_nanos(fields.u64()?);
             let commands = fields.many(|fields| {
@@ -344,7 +362,8 @@ fn read_means(fields: &mut Reader<'_>) -> Option<Means> {
             Some(Means::Commands { commands, timeout })
         }
         _ => None,
-    }
+    };
+    Some((means?, flows))
 }
 
 fn put_rendered(fields: &mut Vec<u8>, command: &Rendered) {
@@ -387,6 +406,7 @@ mod tests {
                 until: Some(Deadline { boot: BootTime::from_nanos(3), unix: UnixTime::from_nanos(4) }),
             },
             means: Means::Guard,
+            flows: Flows::LiveOn,
         };
         let start = Rendered { argv: ["open".into()].into(), environment: Vec::new() };
         let command = Command { port: Some("tcp/22".parse().unwrap()), start, stop: Some(stop) };
@@ -398,9 +418,15 @@ mod tests {
             ..by_client.clone()
         };
         let local = Opening { id: OpeningId(3), origin: Origin::Local, ..classic.clone() };
+        let in_set = Opening {
+            id: OpeningId(4),
+            means: Means::Set("inet filter knock6".parse().unwrap()),
+            flows: Flows::Cut,
+            ..by_client.clone()
+        };
         Record::Change(Change {
             mark: Some((client, UnixTime::from_nanos(7))),
-            opened: [by_client, classic, local].into(),
+            opened: [by_client, classic, local, in_set].into(),
             closed: [OpeningId(9)].into(),
         })
     }

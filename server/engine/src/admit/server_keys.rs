@@ -55,12 +55,13 @@ impl Admit {
         new.into_iter().for_each(|server| self.record(Record::Key(server), Awaited::Nothing));
     }
 
-    /// Keeps nothing about keys and clients that are gone but marks.
+    /// Keeps nothing about keys, clients and invitations that are gone but marks.
     pub(super) fn forget_unused(&mut self) {
         let rules = &self.rules;
         let is_client = |client: &ClientKey| rules.client(client.as_bytes()).is_some();
         self.key_uses.retain(|server| rules.is_server(server), is_client);
         self.explanations.retain(is_client);
+        self.buckets.retain(|asker, _| rules.has_key(asker));
     }
 
     /// What came to this key since the keeper started.

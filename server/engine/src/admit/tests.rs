@@ -10,6 +10,7 @@ mod clocks;
 mod closing;
 mod commands;
 mod crashes;
+mod cutting;
 mod enrolling;
 mod explaining;
 mod journal;
@@ -22,13 +23,16 @@ mod refusing;
 mod restarting;
 mod rotating;
 mod running;
+mod services;
+mod sets;
 
 use core::num::NonZeroU32;
 
 use knock_spa_keys::client::ClientSecret;
 use knock_spa_keys::server::ServerSecret;
+use knock_spa_proto::element::Element;
 use knock_spa_proto::knock::{ClassicKnock, FlagRule, Sequence, Step as KnockStep, TimeLimit};
-use knock_spa_proto::port::Transport;
+use knock_spa_proto::port::{ServicePort, Transport};
 
 use self::asking::{Asked, close, open};
 use self::world::World;
@@ -41,6 +45,7 @@ use crate::cases::cases;
 use crate::client::{AddressMode, Rate, Right};
 use crate::command::{CommandAction, Template};
 use crate::rules::{Action, Door, Lease, OnStop};
+use crate::set::SetAction;
 
 const WINDOW: Duration = Duration::from_secs(60);
 const ALICE4: &str = "198.51.100.7";
@@ -86,13 +91,22 @@ fn bob() -> ClientSecret {
 fn door(name_text: &str, ports: &[&str]) -> Door {
     Door {
         name: name(name_text),
+        aliases: Vec::new(),
         ports: ports.iter().map(|port| port.parse().unwrap()).collect(),
         open_for: Lease::For(secs(60)),
         max_open: Lease::For(secs(3600)),
+        max_openings: None,
+        flows: Flows::LiveOn,
         action: Action::Guard,
         on_stop: OnStop::Keep,
         classic: None,
     }
+}
+
+/// A door that opens by elements of these sets: with addresses alone where the name ends with `any`.
+fn set_door(name_text: &str, ports: &[&str], set: &str) -> Door {
+    let sets = SetAction { set4: set.parse().ok(), set6: set.parse().ok() };
+    Door { action: Action::Set(sets), ..door(name_text, ports) }
 }
 
 /// A door of commands, which the world understands: verb, door, address and, where `per_port`, port.

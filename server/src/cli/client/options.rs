@@ -182,7 +182,7 @@ impl Options {
         } else {
             format!("its doors: {}", names.join(", "))
         };
-        for missing in self.doors.iter().filter(|door| settings.door(**door).is_none()) {
+        for missing in self.doors.iter().filter(|door| settings.door_called(**door).is_none()) {
             complaints.say(format!("--door {missing}: the configuration has no such door\n  {known}"));
         }
     }

@@ -10,6 +10,7 @@ use super::{keys, server_line, show};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{daemon, terminal};
 use crate::clients::date::Moment;
+use crate::clients::{Invitations, Survey};
 use crate::config::settings::Paths;
 use crate::control::{self, AskError};
 use crate::io::clock;
@@ -49,8 +50,22 @@ pub(super) fn rotate(paths: &Paths, arguments: &Arguments) -> Result<(), Failure
             "the old one is good until {until}: `knock-spad key show` says who uses it still"
         ));
     }
+    tell_of_invitations(paths);
     terminal::note("The server's new line, which its clients give to `knock-spa enroll`:");
     terminal::say(server_line(paths)?)
+}
+
+/// Tells of invitations that nobody has used yet: their lines were made with a key that is on its way out.
+fn tell_of_invitations(paths: &Paths) {
+    // What can't be read is `invite list`'s to complain of: the rotation is done.
+    let Ok(clients) = Survey::of(&paths.clients) else { return };
+    let Ok(found) = Invitations::load(&paths.clients, &clients.clients) else { return };
+    let pending = found.pending(clock::now().unix).count();
+    if pending > 0 {
+        terminal::note(format_args!(
+            "{pending} pending in `knock-spad invite list` have an older key, and end with it: revoke them, and invite anew"
+        ));
+    }
 }
 
 pub(super) fn remove(paths: &Paths) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use knock_spa_proto::control::{
     CloseState, CloseStatus, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, RunStatus,
-    Status, TrialStatus,
+    SetStatus, Status, TrialStatus,
 };
 use knock_spa_proto::time::UnixTime;
 
@@ -66,6 +66,7 @@ fn health(status: &Status, lines: &mut Lines) {
         GuardStatus::NotNeeded => false,
     };
     lines.add(&format!("guard: {}", guard_words(&status.guard)), is_bad);
+    status.sets.iter().for_each(|set| lines.add(&set_words(set), set.fault.is_some()));
     let listener = if status.listener.ready { "listening" } else { "not listening" };
     let listener = format!("listener: {listener}, started again {} times", status.listener.restarts);
     lines.add(&listener, !status.listener.ready);
@@ -159,6 +160,13 @@ fn run_words(run: &RunStatus) -> String {
 
 fn trial_words(trial: &TrialStatus) -> String {
     format!(" ON TRIAL for {} s more, and kept by `knock-spad guard confirm`", trial.left)
+}
+
+fn set_words(SetStatus { set, fault, refilled }: &SetStatus) -> String {
+    match fault {
+        Some(why) => format!("set {set}: FAILED: {why}"),
+        None => format!("set {set}: good, filled again {refilled} times"),
+    }
 }
 
 fn guard_words(guard: &GuardStatus) -> String {

@@ -71,6 +71,12 @@ impl Claims {
         for At { line, value: door } in doors {
             let name = door.name;
             self.names.push(claim(*line, format!("[door.{name}]"), format!("door {name}"), name));
+            for At { line, value } in
+                door.aliases.as_value().map(|at| at.value.as_slice()).unwrap_or_default()
+            {
+                let key = format!("[door.{name}] aliases");
+                self.names.push(claim(*line, key, format!("door {name}"), *value));
+            }
             for At { line, value } in ports_of(door) {
                 self.ports.push(claim(*line, format!("[door.{name}] ports"), format!("door {name}"), *value));
             }

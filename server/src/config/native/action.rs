@@ -1,11 +1,12 @@
-//! What opening a door does: `"guard"`, or the administrator's commands.
+//! What opening a door does: `"guard"`, or the administrator's sets or commands.
 
 use std::time::Duration;
 
 use knock_spa_engine::command::{CommandAction, Template};
+use knock_spa_engine::set::{SetAction, SetName};
 
 use crate::config::draft::ActionDraft;
-use crate::config::table::{Entry, Place, Reader, Table, escape};
+use crate::config::table::{Entry, Given, Place, Reader, Table, escape};
 
 /// The longest command, in bytes, all its words together. The closing command is kept with every opening.
 const MAX_COMMAND_LEN: usize = 4096;
@@ -15,13 +16,20 @@ const MAX_WORDS: usize = 64;
 /// The longest that a command may take: while it runs, its door is neither open nor shut.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-const ACTION_HINT: &str = "\"guard\", or commands: { start = [\"PROGRAM\", \"%IP%\"], stop = [...] }";
+const ACTION_HINT: &str = "\"guard\", or sets: { set4 = \"inet filter knock4\", set6 = ... }, or commands: { start = \
+                           [\"PROGRAM\", \"%IP%\"], stop = [...] }";
+const SET_HINT: &str = "like \"inet filter knock4\", as in `nft list set inet filter knock4`";
+/// What both kinds of tables together can have.
+const SET_KEYS: [&str; 2] = ["set4", "set6"];
 const COMMAND_HINT: &str = "a string for /bin/sh -c, or an array of a program and its arguments";
 
 pub(super) fn read(entry: Entry<'_>, reader: &mut Reader) -> Option<ActionDraft> {
     let place = entry.place.clone();
     if entry.is_table() {
         let table = entry.into_inline_table(reader)?;
+        if SET_KEYS.iter().any(|key| table.has(key)) {
+            return Some(ActionDraft::Set(sets(&place, table, reader)));
+        }
         return Some(ActionDraft::Command(commands(&place, table, reader)));
     }
     let text = entry.text(reader)?;
@@ -32,14 +40,29 @@ pub(super) fn read(entry: Entry<'_>, reader: &mut Reader) -> Option<ActionDraft>
     None
 }
 
+fn sets(place: &Place, mut table: Table<'_>, reader: &mut Reader) -> Option<SetAction> {
+    let mut set =
+        |key| table.read(key, reader, |entry, reader| entry.parse::<SetName>(Some(SET_HINT), reader));
+    let [set4, set6] = SET_KEYS.map(&mut set);
+    table.finish(reader);
+    if matches!(set4, Given::Faulty) || matches!(set6, Given::Faulty) {
+        return None;
+    }
+    let sets = SetAction { set4: set4.into_value(), set6: set6.into_value() };
+    if sets.set4 == sets.set6 {
+        place.fault("set4 and set6 are the same set", Some("a set has addresses of one family"), reader);
+        return None;
+    }
+    Some(sets)
+}
+
 fn commands(place: &Place, mut table: Table<'_>, reader: &mut Reader) -> Option<CommandAction> {
-    let is_set = table.refuse("set4", reader) | table.refuse("set6", reader);
     let start = table.read("start", reader, command);
     let stop = table.read("stop", reader, command);
     let start6 = table.read("start6", reader, command);
     let stop6 = table.read("stop6", reader, command);
     let timeout = table.read("timeout", reader, timeout);
-    if start.is_absent() && !is_set {
+    if start.is_absent() {
         place.fault("no start command", Some(ACTION_HINT), reader);
     }
     table.finish(reader);

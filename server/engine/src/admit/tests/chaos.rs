@@ -41,7 +41,7 @@ enum Event {
     Sleep(u64),
 }
 
-const SERVICES: [&str; 6] = ["ssh", "vpn", "db", "tcp/5432", "ssh,vpn,web", "db,tcp/443"];
+const SERVICES: [&str; 7] = ["ssh", "vpn", "db", "tcp/5432", "ssh,vpn,web", "db,tcp/443", "mail,vpn"];
 const FAILING: [&str; 6] = ["", "", "stop", "start", "stop", "stop db 198.51.100.7 tcp/5433"];
 const ENDS: [Ended; 4] = [Ended::Status(1), Ended::Killed, Ended::TimedOut, Ended::NotStarted];
 /// Seconds that the wall clock may step by: within the window, beyond it, and a day.
@@ -72,13 +72,19 @@ impl Event {
     }
 }
 
-/// All doors, one of which keeps over a stop what its commands have open.
+fn clients() -> Vec<Client> {
+    let all = ["ssh", "web", "db", "vpn", "mail"];
+    [client("alice", &alice(), &all), client("bob", &bob(), &all)].into()
+}
+
+/// All doors, one of which keeps over a stop what its commands have open, and one of a set of the administrator's.
 fn chaotic(clients: Vec<Client>) -> Rules {
     let keeps = |door: Door| {
         let on_stop = if door.name == name("db") { OnStop::Keep } else { door.on_stop };
         Door { on_stop, ..door }
     };
-    rules(doors().into_iter().map(keeps).collect(), clients)
+    let set = set_door("mail", &["tcp/25", "tcp/465"], "inet f any");
+    rules(doors().into_iter().map(keeps).chain([set]).collect(), clients)
 }
 
 struct Chaos {
@@ -143,6 +149,7 @@ impl Chaos {
         let twice = world.disk.used.iter().find(|(_, times)| **times > 1);
         prop_assert!(self.may_replay || twice.is_none(), "a packet acted twice: {:?}", twice);
         let latest = world.guard().into_iter().map(|element| world.left(element).unwrap()).max();
+        let latest = latest.max(world.held().into_values().max());
         prop_assert!(latest.is_none_or(|left| left <= secs(100)), "longer than anybody asked for");
         check_that_all_will_close(world)?;
         check_memory(world)
@@ -163,7 +170,7 @@ fn check_that_all_will_close(world: &World) -> Result<(), TestCaseError> {
         .chain(admit.closing.values().map(|closing| &closing.opening))
         .flat_map(|opening| match &opening.means {
             Means::Commands { commands, .. } => commands.clone(),
-            Means::Guard => Vec::new(),
+            Means::Guard | Means::Set(_) => Vec::new(),
         })
         .map(|command| command.start.argv[1..].join(" "))
         .collect();
@@ -218,7 +225,7 @@ proptest! {
             chaos.check()?;
         }
         let world = &chaos.world;
-        prop_assert!(world.guard().is_empty() && world.status().is_empty());
+        prop_assert!(world.guard().is_empty() && world.held().is_empty() && world.status().is_empty());
         if world.admit.failing_closes() == (0, 0) {
             prop_assert_eq!(&world.shell.open, &BTreeMap::new());
             prop_assert!(world.admit.closing.is_empty());

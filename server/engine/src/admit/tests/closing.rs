@@ -90,6 +90,7 @@ fn what_ends_together_is_closed_in_one_go() {
         Effect::Close(elements) => Some((0, elements.len())),
         Effect::Record(..)
         | Effect::Note(_)
+        | Effect::Fill(_)
         | Effect::Cut(_)
         | Effect::Run(_)
         | Effect::StrikeOut(..)

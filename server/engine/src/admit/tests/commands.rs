@@ -49,7 +49,7 @@ fn commands_are_those_of_the_family() {
         let origin = Origin::Client(alice().public(), "alice".parse().unwrap());
         let now = Now { boot: BootTime::ZERO, unix: UnixTime::EPOCH };
         let opening = Opening::asked(door, &door.ports, address(text), &origin, Lease::For(secs(7)), now);
-        let Means::Commands { commands, timeout } = opening.means else { panic!("not a command") };
+        let Means::Commands { commands, timeout } = opening.unwrap().means else { panic!("not a command") };
         assert_eq!((commands.len(), timeout), (1, secs(5)));
         let stop = commands[0].stop.as_ref().map(|stop| stop.argv[2].clone());
         (commands[0].start.argv[2].clone(), stop)

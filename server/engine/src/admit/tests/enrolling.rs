@@ -118,6 +118,16 @@ fn the_same_key_again_is_counted_and_changes_nothing_and_another_is_refused() {
     assert_eq!(world.enrolled().len(), 1);
 }
 
+#[test]
+fn invitations_that_are_gone_leave_nothing_but_marks() {
+    let mut world = World::new(invited());
+    world.enrol(LAPTOP, DEVICE);
+    world.enrol(LAPTOP, OTHER);
+    assert_eq!(world.admit.buckets.len(), 1);
+    world.reload(only(client("alice", &alice(), &["ssh"])));
+    assert_eq!((world.admit.buckets.len(), world.admit.marks.len()), (0, 1));
+}
+
 /// The keeper hears that the client is gone, and not that its invitation is used.
 #[test]
 fn an_invitation_stays_used_in_the_rules() {

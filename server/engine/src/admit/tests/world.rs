@@ -5,6 +5,7 @@
 
 pub(super) mod files;
 mod machine;
+mod sets;
 
 use alloc::format;
 use alloc::string::ToString;
@@ -15,12 +16,15 @@ use crate::admit::effect::{Enrolment, Job};
 use crate::admit::record::BootId;
 use files::Files;
 use machine::{Disk, Kernel, Shell};
+use sets::Sets;
 
 pub(super) struct World {
     pub(super) admit: Admit,
     pub(super) now: Now,
     pub(super) disk: Disk,
     pub(super) kernel: Kernel,
+    /// The administrator's own sets.
+    pub(super) sets: Sets,
     pub(super) shell: Shell,
     pub(super) files: Files,
     /// Commands that start once everything is written.
@@ -67,6 +71,7 @@ impl World {
             now,
             disk: Disk { durable: keys, ..Disk::default() },
             kernel: Kernel::default(),
+            sets: Sets::default(),
             shell: Shell::default(),
             files: Files::of(&rules),
             to_run: Vec::new(),
@@ -291,10 +296,19 @@ impl World {
                     self.kernel.set(element, left, self.now.boot);
                 }
             }
+            Effect::Fill(entries) => {
+                for entry in entries {
+                    for (port, left) in &entry.open {
+                        self.check_on_record(Element { address: entry.address, port: *port }, *left);
+                    }
+                    self.sets.fill(&entry, self.kernel.time(self.now.boot));
+                }
+            }
             Effect::Close(elements) => elements.iter().for_each(|element| self.kernel.remove(*element)),
             Effect::Cut(elements) => {
                 for element in elements {
-                    assert!(self.kernel.left(element, self.now.boot).is_none(), "{element} is cut and open");
+                    let is_open = self.kernel.left(element, self.now.boot).is_some();
+                    assert!(!is_open, "{element} is cut and open");
                     self.cut.push((element, self.shell.open.keys().cloned().collect()));
                 }
             }
@@ -358,8 +372,7 @@ impl World {
         let waits = |begun: &Begun| self.admit.early.iter().any(|(_, other)| other == begun);
         let asked = asked.into_iter().filter(|begun| !waits(begun));
         let packet = |begun: Begun| {
-            let opening =
-                self.admit.openings.get(begun.id).filter(|opening| opening.means == Means::Guard)?;
+            let opening = self.admit.openings.get(begun.id).filter(|opening| opening.means.is_timed())?;
             let Origin::Client(key, _) = opening.origin else { return None };
             Some((key, begun.made?))
         };
@@ -437,6 +450,7 @@ impl World {
     /// The same, and of what was not synced so many records reached the disk.
     pub(super) fn lose_power(&mut self, down: Duration, kept: usize) {
         self.disk.lose_power(kept);
+        self.sets = Sets::default();
         self.shell.open.clear();
         self.shell.outlive_keeper(self.disk.openings().into_values());
         self.kernel = Kernel::default();
@@ -486,9 +500,23 @@ impl World {
         for (element, left) in self.admit.elements(self.now.boot) {
             self.kernel.set(element, left, self.now.boot);
         }
+        self.fill_sets();
+    }
+
+    /// The sets are filled from memory, as at a start and after somebody else has changed them.
+    pub(super) fn fill_sets(&mut self) {
+        for entry in self.admit.set_entries(self.now.boot) {
+            assert!(entry.shut.is_empty());
+            self.sets.fill(&entry, self.kernel.time(self.now.boot));
+        }
     }
 
     // What is seen.
+
+    /// What the sets hold, and for how much longer.
+    pub(super) fn held(&self) -> BTreeMap<String, Duration> {
+        self.sets.all(self.kernel.time(self.now.boot))
+    }
 
     /// What passes the guard now.
     pub(super) fn guard(&self) -> Vec<Element> {

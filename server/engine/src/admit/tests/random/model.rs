@@ -41,6 +41,9 @@ pub(super) const fn ports_of(door: &str) -> &'static [&'static str] {
         b"ssh" => &["tcp/22"],
         b"web" => &["tcp/443", "udp/443"],
         b"db" => &["tcp/5432", "tcp/5433"],
+        b"mail" => &["tcp/25", "tcp/465"],
+        b"imap" => &["tcp/143"],
+        b"git" => &["tcp/9418"],
         _ => &["tcp/1194", "udp/1194"],
     }
 }
@@ -159,6 +162,23 @@ impl Model {
             }
         }
         elements
+    }
+
+    /// What the administrator's sets hold, and until when.
+    pub(super) fn held(&self) -> BTreeMap<String, UnixTime> {
+        let mut held = BTreeMap::new();
+        for grant in &self.grants {
+            let keys: Vec<_> = match grant.door {
+                "mail" | "imap" => [alloc::format!("inet f any: {}", grant.address)].into(),
+                "git" => [alloc::format!("inet f each: {} tcp/9418", grant.address)].into(),
+                _ => Vec::new(),
+            };
+            for key in keys {
+                let end = held.entry(key).or_insert(grant.end);
+                *end = grant.end.max(*end);
+            }
+        }
+        held
     }
 
     pub(super) fn holds(&self) -> BTreeSet<String> {

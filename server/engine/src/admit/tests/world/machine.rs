@@ -6,6 +6,7 @@ use super::*;
 use crate::admit::effect::Job;
 
 /// The journal's file.
+#[expect(clippy::struct_excessive_bools, reason = "what can be wrong with a disk goes together in every way")]
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) durable: Vec<Record>,
@@ -136,7 +137,14 @@ impl Disk {
                         }
                     }
                 }
-                _ => {}
+                Record::Started(_)
+                | Record::Key(_)
+                | Record::Floor(_)
+                | Record::RunBegun(_)
+                | Record::RunOpen(..)
+                | Record::RunClosing(_)
+                | Record::RunClosed(_)
+                | Record::Held(..) => {}
             }
         }
         openings
@@ -153,7 +161,7 @@ impl Kernel {
         self.elements.remove(&element);
     }
 
-    fn time(&self, now: BootTime) -> BootTime {
+    pub(crate) fn time(&self, now: BootTime) -> BootTime {
         let slept = u64::try_from(self.slept.as_nanos()).unwrap();
         BootTime::from_nanos(now.as_nanos() - slept)
     }
@@ -220,7 +228,7 @@ impl Shell {
         let busy: Vec<_> = self.busy_with().collect();
         let of_commands = openings.flat_map(|opening| match opening.means {
             Means::Commands { commands, .. } => commands,
-            Means::Guard => Vec::new(),
+            Means::Guard | Means::Set(_) => Vec::new(),
         });
         let recorded = of_commands.map(|command| command.start.argv[1..].join(" "));
         let recorded: Vec<_> = recorded.filter(|what| !self.open.contains_key(what)).collect();
