@@ -76,7 +76,7 @@ fn five_errors_are_told_at_once() {
          \"tcp/PORT\" or \"udp/PORT\"\n\
          {file}:7: error: [door.a] open-for: \"x\": not a span of time: write a number and one of s, m, h, d, \
          such as 90s, 10m, 1h or 7d\n  a span like \"90s\", \"10m\" or \"1h\", or \"forever\"\n\
-         {file}:8: error: [door.a] foo: unknown key\n  known here: aliases, ports, open-for, max-open, max-openings, cut, action, sequence, \
+         {file}:8: error: [door.a] foo: unknown key\n  known here: aliases, ports, open-for, max-open, max-openings, cut, action, on-stop, sequence, \
          tcp-flags, target, one-time-sequences, repeats, cooldown, sequence-timeout\n\
          error: 5 errors were found\n"
     );
