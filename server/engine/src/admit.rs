@@ -63,10 +63,6 @@ pub use self::runs::MAX_RUNS;
 pub use self::server_keys::KeyUse;
 pub use self::status::OpeningStatus;
 
-/// A packet that is ahead of the clock by less acts at once though nothing can be recorded: clocks differ by as much,
-/// and no daemon starts again within it.
-const LEEWAY: Duration = Duration::from_millis(10);
-
 /// Openings that wait at most for the time of their packets: what the clients of a site ask for in a minute or two.
 const MAX_EARLY: usize = 1_024;
 
@@ -132,13 +128,13 @@ struct Begun {
 impl Begun {
     /// Whether its packet is ahead of the clock.
     fn is_ahead(self, now: Now) -> bool {
-        self.made.is_some_and(|made| made > now.unix.saturating_add(LEEWAY))
+        self.made.is_some_and(|made| made > now.unix)
     }
 
     /// When it no longer is, unless the clock steps.
     fn due(self, now: Now) -> BootTime {
         let ahead = self.made.map(|made| made.saturating_since(now.unix)).unwrap_or_default();
-        now.boot.saturating_add(ahead.saturating_sub(LEEWAY))
+        now.boot.saturating_add(ahead)
     }
 }
 

@@ -12,7 +12,7 @@ use super::opening::{Deadline, Held, HoldKey, Means, Opening, OpeningId, Term};
 use super::record::{BootId, Change, Record};
 use super::runs::{Run, RunId, Runs, Stage};
 use super::server_keys::KeyUses;
-use super::{Admit, Awaited, Closing, LEEWAY};
+use super::{Admit, Awaited, Closing};
 use crate::admit::explaining::Explanations;
 use crate::admit::holds::Holds;
 use crate::admit::openings::Openings;
@@ -174,16 +174,15 @@ impl Restored {
     pub fn new(mut history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
         let state_lost = rules.servers().iter().any(|server| !history.knows(server));
         let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
-        // What acted from memory was made before it did, or hardly after: see `Admit::early`. On a disk that takes
-        // nothing no keeper can note that it did so.
-        let started = now.unix.saturating_add(LEEWAY);
+        // What acted from memory was made before it did: see `Admit::early`. On a disk that takes nothing no keeper can
+        // note that it did so: hence `now` in the floor.
         // A clock that was far ahead when marks were lost must not keep everybody out until then.
         let farthest = now.unix.saturating_add(rules.window().saturating_mul(2));
         let mut admit = Admit {
             rules: rules.clone(),
             own,
             marks: core::mem::take(&mut history.marks),
-            floor: history.floor.min(farthest).max(lost_now).max(started),
+            floor: history.floor.min(farthest).max(lost_now).max(now.unix),
             buckets: BTreeMap::new(),
             openings: Openings::default(),
             early: BTreeSet::new(),

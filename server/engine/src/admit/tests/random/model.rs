@@ -102,7 +102,7 @@ impl Model {
     /// The keeper comes back after it was cut off.
     pub(super) fn come_back(&mut self, now: UnixTime) {
         self.marks = self.durable_marks;
-        self.floor = now.saturating_add(LEEWAY);
+        self.floor = now;
     }
 
     /// Whether the packet is accepted.
