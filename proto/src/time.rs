@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+const NANOS_PER_SEC: u64 = 1_000_000_000;
+
 /// Nanoseconds since the Unix epoch by somebody's wall clock, 1970 to 2554.
 ///
 /// Wall clocks step; deadlines within one boot are [`BootTime`].
@@ -18,10 +20,28 @@ impl UnixTime {
         Self(nanos)
     }
 
+    /// The time `secs` seconds after the epoch, at most the end of the representable range.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(NANOS_PER_SEC))
+    }
+
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// Whole seconds since the epoch.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / NANOS_PER_SEC
+    }
+
+    /// The last whole second, which is easier to read.
+    #[must_use]
+    pub const fn whole_second(self) -> Self {
+        Self::from_secs(self.as_secs())
     }
 
     /// How far apart two times are, whichever is earlier.
@@ -91,5 +111,19 @@ impl Now {
     #[must_use]
     pub fn saturating_add(self, span: Duration) -> Self {
         Self { boot: self.boot.saturating_add(span), unix: self.unix.saturating_add(span) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_that_a_time_is_in_began_at_or_before_it() {
+        for (nanos, secs) in [(0, 0), (999_999_999, 0), (1_999_999_999, 1), (u64::MAX, 18_446_744_073)] {
+            let time = UnixTime::from_nanos(nanos);
+            assert_eq!((time.as_secs(), time.whole_second()), (secs, UnixTime::from_secs(secs)));
+        }
+        assert_eq!(UnixTime::from_secs(u64::MAX).as_nanos(), u64::MAX);
     }
 }

@@ -135,12 +135,13 @@ async fn look(asking: &mut Asking, alias: &str, wait: Span) -> Result<(Outcome, 
 
 /// Says what came of it. Where nobody could look, having sent is all that there is.
 fn tell(report: &Report, wait: Span, is_invited: bool) -> Result<(), Failure> {
+    let verdict = || report.verdict(wait.duration()).map(terminal::say);
     match report.outcome {
-        Outcome::Answers | Outcome::Refuses => report.verdict(wait.duration()).map(terminal::say),
-        Outcome::Silent => report
-            .verdict(wait.duration())
-            .map(terminal::say)
-            .map_err(|failure| if is_invited { failure.hint(render::NOT_ENROLLED) } else { failure }),
+        Outcome::Refuses if is_invited => {
+            verdict().map_err(|failure| failure.hint(render::unseen(true, &report.host)))
+        }
+        Outcome::Silent if is_invited => verdict().map_err(|failure| failure.hint(render::NOT_ENROLLED)),
+        Outcome::Answers | Outcome::Refuses | Outcome::Silent => verdict(),
         Outcome::Sent | Outcome::NoPort | Outcome::SomebodyElse => {
             terminal::say(report.deed());
             terminal::say(render::unseen(is_invited, &report.host));

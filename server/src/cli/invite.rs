@@ -16,14 +16,13 @@ use knock_spa_keys::client::ClientSecret;
 use knock_spa_keys::comment::Comment;
 use knock_spa_keys::invitation::InvitationLine;
 use knock_spa_proto::span::Span;
-use knock_spa_proto::time::UnixTime;
 
 use crate::cli::client::options::{Options, stranger};
 use crate::cli::client::telling::{Connections, tell_changed, tell_standing};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::key::server_line;
 use crate::cli::{load_config, terminal};
-use crate::clients::date::NotAfter;
+use crate::clients::date::Moment;
 use crate::clients::invitations;
 use crate::config::settings::{Paths, Settings};
 use crate::io::{clock, entropy};
@@ -111,7 +110,7 @@ fn invite(
     let client = options.apply(stranger(name, secret.public()), &[], settings)?;
     let now = clock::now().unix;
     let invitation =
-        Invitation { client, expires: whole_seconds(now.saturating_add(expires)), used_by: None };
+        Invitation { client, expires: now.saturating_add(expires).whole_second(), used_by: None };
     invitations::invite(&settings.paths.clients, &invitation, now)?;
     let told = tell_changed(&settings.paths, invitation.name(), Connections::LiveOn);
     let line = InvitationLine { server, secret, name: comment(invitation.name().as_str()), door };
@@ -129,13 +128,8 @@ fn comment(text: &str) -> Comment {
     text.parse().unwrap_or_default()
 }
 
-/// The last whole second, which is easier to read.
-const fn whole_seconds(time: UnixTime) -> UnixTime {
-    UnixTime::from_nanos(time.as_nanos().saturating_sub(time.as_nanos() % 1_000_000_000))
-}
-
 fn tell(invitation: &Invitation) {
-    let until = NotAfter(invitation.expires);
+    let until = Moment(invitation.expires);
     terminal::note(format_args!("invited {}, until {until}", invitation.name()));
     tell_standing(&invitation.client);
     terminal::note("  The line is a SECRET, good once: whoever uses it first is this client.");
@@ -174,10 +168,5 @@ mod tests {
         for line in ["knock-spad invite bob --dor ssh", "knock-spad client list --x", "knock-spad invite"] {
             assert_eq!(hint(line), None, "{line}");
         }
-    }
-
-    #[test]
-    fn an_expiry_is_a_whole_second() {
-        assert_eq!(whole_seconds(UnixTime::from_nanos(1_999_999_999)), UnixTime::from_nanos(1_000_000_000));
     }
 }

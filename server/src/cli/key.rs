@@ -23,7 +23,7 @@ pub(super) enum Command {
     /// Draw a new key, and keep the old one beside it until all clients have the new line.
     Rotate(rotate::Arguments),
     /// End the previous key now: packets to it open nothing any more.
-    Remove,
+    Remove(rotate::RemoveArguments),
 }
 
 pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(super) fn run(config: &Path, command: Command) -> Result<(), Failure> {
     match command {
         Command::Show(arguments) => show::run(&paths, &arguments),
         Command::Rotate(arguments) => rotate::rotate(&paths, &arguments),
-        Command::Remove => rotate::remove(&paths),
+        Command::Remove(arguments) => rotate::remove(&paths, &arguments),
     }
 }
 

@@ -78,6 +78,9 @@ pub enum NotEnrolledBy {
     /// Another client was enrolled by it; or the same one, and was removed since.
     #[error("the invitation {0} is used up")]
     Used(ClientName),
+    /// Its file was changed, and grants something else than what is in force.
+    #[error("the file of the invitation {0} was changed since it was loaded")]
+    Changed(ClientName),
     /// The name is another client's, or the file of that name can't be used.
     #[error("there is a file of a client {0} already, with another key")]
     NameTaken(ClientName),
@@ -199,6 +202,9 @@ pub fn enrol(clients: &Path, enrolment: &Enrolment) -> Result<(), NotEnrolledBy>
         }
         if invitation.used_by.is_some() {
             return Err(NotEnrolledBy::Used(name.clone()));
+        }
+        if invitation.client_of(client.key) != *client {
+            return Err(NotEnrolledBy::Changed(name.clone()));
         }
         create(clients, client)?;
     }

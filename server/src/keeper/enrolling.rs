@@ -27,7 +27,9 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
                 | NotEnrolledBy::Used(_)
                 | NotEnrolledBy::NameTaken(_)
                 | NotEnrolledBy::KeyTaken(_) => NotEnrolled::Taken,
-                NotEnrolledBy::File(_) | NotEnrolledBy::Faults(_) => NotEnrolled::Unwritten,
+                NotEnrolledBy::Changed(_) | NotEnrolledBy::File(_) | NotEnrolledBy::Faults(_) => {
+                    NotEnrolled::Unwritten
+                }
             }
         });
         self.admit.handle_outcome(Outcome::Enrolled(ticket, enrolled), clock::now());

@@ -9,7 +9,6 @@ use knock_spa_proto::span::Span;
 use knock_spa_proto::time::BootTime;
 
 use super::Keeper;
-use super::status::seconds;
 use crate::io::clock;
 use crate::io::process::Started;
 use crate::server_key::Keys;
@@ -131,7 +130,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
     pub(super) fn key_statuses(&self) -> Vec<KeyStatus> {
         let until = |server: &ServerKey| {
             let previous = self.plan.previous_key()?.live()?;
-            (previous.line.secret.public() == *server).then(|| seconds(previous.until))
+            (previous.line.secret.public() == *server).then(|| previous.until.as_secs())
         };
         let status = |server: &ServerKey| KeyStatus {
             fingerprint: server.fingerprint().to_string(),
@@ -145,7 +144,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         let key_use = self.admit.key_use(server);
         KeyUsage {
             accepted: key_use.accepted,
-            last_used: key_use.last_used.map(seconds),
+            last_used: key_use.last_used.map(|at| at.as_secs()),
             more_clients: key_use.clients.len().saturating_sub(MAX_NAMED),
             clients: key_use.clients.into_iter().take(MAX_NAMED).map(|name| name.to_string()).collect(),
         }

@@ -11,7 +11,6 @@ use knock_spa_proto::control::{
     LastUse, OpeningStatus, RefusalStatus, RunStatus, Status,
 };
 use knock_spa_proto::refusal::Refusal;
-use knock_spa_proto::time::UnixTime;
 
 use super::Keeper;
 use super::attention::attention;
@@ -56,7 +55,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     pub(super) fn last_uses(&self) -> Vec<LastUse> {
         let uses = self.admit.last_uses();
-        uses.map(|(key, at)| LastUse { fingerprint: key.fingerprint().to_string(), at: seconds(at) })
+        uses.map(|(key, at)| LastUse { fingerprint: key.fingerprint().to_string(), at: at.as_secs() })
             .collect()
     }
 
@@ -69,8 +68,8 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             client: (opening.origin == "spa").then(|| opening.by.clone()),
             by: opening.by,
             origin: opening.origin.into(),
-            since: seconds(opening.since),
-            until: opening.left.map(|left| seconds(now.unix.saturating_add(left))),
+            since: opening.since.as_secs(),
+            until: opening.left.map(|left| now.unix.saturating_add(left).as_secs()),
             left: opening.left.map(|left| left.as_secs()),
         })
     }
@@ -80,7 +79,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
         self.admit.runs().map(move |(run, until)| RunStatus {
             door: run.door.clone(),
             address: run.address.to_string(),
-            since: seconds(run.since),
+            since: run.since.as_secs(),
             left: until.map(|until| until.boot.saturating_since(now).as_secs()),
         })
     }
@@ -99,7 +98,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
             ended: close.failed.map(words_for_end),
             next: match close.state {
                 admit::closes::CloseState::RetryAt(at) => {
-                    Some(seconds(now.unix.saturating_add(at.saturating_since(now.boot))))
+                    Some(now.unix.saturating_add(at.saturating_since(now.boot)).as_secs())
                 }
                 admit::closes::CloseState::Running | admit::closes::CloseState::NeedsAttention => None,
             },
@@ -120,7 +119,7 @@ impl<L: FnMut() -> io::Result<Started>> Keeper<L> {
 
     fn refusals(&self) -> impl Iterator<Item = RefusalStatus> {
         self.admit.latest_refusals().map(|refused| RefusalStatus {
-            at: seconds(refused.at),
+            at: refused.at.as_secs(),
             reason: refused.refusal.to_string(),
             from: refused.from.to_string(),
             client: refused.client.clone(),
@@ -158,8 +157,4 @@ fn knockd_door_status(door: &KnockdDoor, open: &BTreeMap<&str, usize>) -> Knockd
         can_be_knocked: door.knock.is_some(),
         open: open.get(door.name.as_str()).copied().unwrap_or_default(),
     }
-}
-
-pub(super) const fn seconds(time: UnixTime) -> u64 {
-    time.as_nanos() / 1_000_000_000
 }

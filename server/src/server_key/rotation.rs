@@ -83,7 +83,7 @@ impl<'p> Rotation<'p> {
             path,
             old: keys.current,
             new,
-            until: whole_seconds(now.saturating_add(grace.duration())),
+            until: now.saturating_add(grace.duration()).whole_second(),
             endpoints,
         })
     }
@@ -154,12 +154,6 @@ pub fn end_previous(path: &Path, keys: &Keys) -> Result<bool, KeyError> {
         Err(error) if error.is_absent() => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// As it is written.
-fn whole_seconds(time: UnixTime) -> UnixTime {
-    const SECOND: u64 = 1_000_000_000;
-    UnixTime::from_nanos(time.as_nanos().saturating_sub(time.as_nanos() % SECOND))
 }
 
 #[cfg(test)]

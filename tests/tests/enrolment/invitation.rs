@@ -98,3 +98,15 @@ fn without_a_guard_an_open_port_proves_nothing() {
     until(PATIENCE, "the client to be there", || site.clients() == ["laptop"]);
     site.server.stop();
 }
+
+#[test]
+fn a_port_that_refuses_does_not_show_that_the_invitation_was_taken() {
+    let world = World::new();
+    let mut site = Site::new(&world);
+    site.server.command(&["guard", "remove"]).ended_with(0);
+    site.server.stop();
+    let line = site.invite("laptop", &["--door", "ssh"]);
+    let run = site.laptop().run(&format!("enroll {line} --probe 4444 --wait 1s")).ended_with(69);
+    run.said("nothing listens there").said("nothing shows from here whether the invitation was taken");
+    assert_eq!(site.clients(), [""; 0]);
+}

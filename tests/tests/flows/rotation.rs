@@ -61,6 +61,9 @@ fn the_old_line_opens_until_all_have_the_new_one() {
     shown.clone().said("(previous, until ").said("1 accepted, last at ").said("still used by alice");
     server.command(&["status"]).ended_with(0).said("still used by alice");
 
+    let refused = server.command(&["key", "remove"]).ended_with(65);
+    refused.said("still used by alice").said("would be shut out").said("--yes");
+
     let renewed = laptop.run_words(&["enroll", shown.out.trim(), "--host", "gw"]).ended_with(0);
     renewed.said("renewed gw").said(&new.fingerprint().to_string());
     laptop.run("open ssh gw").ended_with(0);

@@ -64,5 +64,5 @@ impl LastUses {
 }
 
 fn read(LastUse { fingerprint, at }: LastUse) -> (String, UnixTime) {
-    (fingerprint, UnixTime::from_nanos(at.saturating_mul(1_000_000_000)))
+    (fingerprint, UnixTime::from_secs(at))
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::{columns, terminal};
-use crate::clients::date::NotAfter;
+use crate::clients::date::Moment;
 use crate::clients::words::Granted;
 use crate::clients::{Invitations, Roster};
 use crate::config::settings::Paths;
@@ -66,7 +66,7 @@ impl Row {
         Self {
             name: invitation.name().to_string(),
             services: rights.map(|right| Granted(right.clone()).to_string()).collect(),
-            expires: NotAfter(invitation.expires).to_string(),
+            expires: Moment(invitation.expires).to_string(),
             state: match invitation.used_by {
                 Some(_) => State::Used,
                 None if invitation.is_valid_at(now) => State::Pending,

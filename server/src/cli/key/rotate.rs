@@ -28,6 +28,13 @@ pub(in crate::cli) struct Arguments {
     end_previous: bool,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RemoveArguments {
+    /// End it although clients use it still: each is shut out until it has the new line.
+    #[arg(long)]
+    yes: bool,
+}
+
 pub(super) fn rotate(paths: &Paths, arguments: &Arguments) -> Result<(), Failure> {
     let command = Command::KeyRotate { grace: arguments.grace.secs(), end_previous: arguments.end_previous };
     let earlier = if arguments.end_previous { Earlier::End } else { Earlier::Keep };
@@ -68,15 +75,20 @@ fn tell_of_invitations(paths: &Paths) {
     }
 }
 
-pub(super) fn remove(paths: &Paths) -> Result<(), Failure> {
+pub(super) fn remove(paths: &Paths, arguments: &RemoveArguments) -> Result<(), Failure> {
     let found = keys(paths)?;
     if matches!(found.previous, Previous::Absent) {
         return Err(Failure::new(Exit::NoInput, "there is no previous key"));
     }
-    show::statuses(paths, &found)
-        .iter()
-        .filter(|key| key.until.is_some())
-        .for_each(|key| terminal::note(show::words(key)));
+    for key in show::statuses(paths, &found).iter().filter(|key| key.until.is_some()) {
+        terminal::note(show::words(key));
+        if !arguments.yes && key.usage.as_ref().is_some_and(|usage| !usage.clients.is_empty()) {
+            let why = "clients use the previous key still, and would be shut out";
+            return Err(Failure::new(Exit::Data, why).hint(
+                "give them the new line of `knock-spad key show`, or end the key all the same with --yes",
+            ));
+        }
+    }
     let done = match asked(paths, Command::KeyRemove)? {
         Some(done) => done,
         None => {

@@ -58,7 +58,7 @@ pub(super) fn statuses(paths: &Paths, keys: &Keys) -> Vec<KeyStatus> {
         )
         | Err(_) => Vec::new(),
     };
-    let until = [None, keys.previous.live().map(|key| seconds(key.until))];
+    let until = [None, keys.previous.live().map(|key| key.until.as_secs())];
     let status = |(server, until): (ServerKey, Option<u64>)| {
         let fingerprint = server.fingerprint().to_string();
         let usage = known.iter().find(|key| key.fingerprint == fingerprint).and_then(|key| key.usage.clone());
@@ -92,10 +92,6 @@ pub(in crate::cli) fn words(key: &KeyStatus) -> String {
     format!("key {fingerprint} ({kind}): {} accepted{last}{clients}", usage.accepted)
 }
 
-const fn seconds(time: UnixTime) -> u64 {
-    time.as_nanos() / 1_000_000_000
-}
-
 fn moment(seconds: u64) -> Moment {
-    Moment(UnixTime::from_nanos(seconds.saturating_mul(1_000_000_000)))
+    Moment(UnixTime::from_secs(seconds))
 }

@@ -111,7 +111,7 @@ fn counters(status: &Status, lines: &mut Lines) {
 }
 
 fn time_words(seconds: u64) -> String {
-    Moment(UnixTime::from_nanos(seconds.saturating_mul(1_000_000_000))).to_string()
+    Moment(UnixTime::from_secs(seconds)).to_string()
 }
 
 fn close_words(close: &CloseStatus) -> String {

@@ -248,6 +248,17 @@ fn a_revoked_invitation_is_gone_and_who_came_by_it_stays() {
     assert_eq!(revoke(&scene.clients(), &name("laptop")).unwrap(), None);
 }
 
+/// What somebody has narrowed is not to be had as it was.
+#[test]
+fn whose_file_was_changed_enrols_nobody_until_that_is_in_force() {
+    let scene = Scene::new();
+    let path = scene.path("laptop");
+    let narrowed = fs::read_to_string(&path).unwrap().replace("\"ssh\"", "");
+    fs::write(&path, narrowed).unwrap();
+    assert!(matches!(scene.enrol(1), Err(NotEnrolledBy::Changed(_))));
+    assert_eq!((scene.enrolled(), scene.marked()), (vec![], None));
+}
+
 #[test]
 fn nobody_waits_for_a_lock_that_another_holds() {
     let scene = Scene::new();
