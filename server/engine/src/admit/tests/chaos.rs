@@ -197,9 +197,9 @@ fn check_memory(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The same histories each time, and as many more as `PROPTEST_CASES` asks for.
+/// The same histories each time, two minutes of them, or as many as `PROPTEST_CASES` asks for.
 fn histories() -> ProptestConfig {
-    ProptestConfig { max_shrink_iters: 20_000, rng_seed: RngSeed::Fixed(1), ..cases(10_000) }
+    ProptestConfig { max_shrink_iters: 20_000, rng_seed: RngSeed::Fixed(1), ..cases(40_000) }
 }
 
 proptest! {
