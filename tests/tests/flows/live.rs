@@ -170,6 +170,6 @@ fn a_new_key_leaves_what_is_open() {
     let (server, _laptop) = opened(&world, DEFAULT, 600);
     server.command(&["key", "rotate"]).ended_with(0);
     assert_eq!(open(&server), [pair("192.0.2.2", 600)]);
-    server.command(&["key", "remove"]).ended_with(0);
+    server.command(&["key", "remove", "--yes"]).ended_with(0);
     assert_eq!(open(&server), [pair("192.0.2.2", 600)]);
 }
