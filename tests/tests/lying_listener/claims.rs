@@ -1,189 +1,22 @@
-//! A listener in the hands of an attacker. The keeper is the real one, and what listens for it is this test: it has
-//! the server's key, the sockets, and every packet that the client sends, and it says what it likes.
-//!
-//! It opens nothing but what a client has signed just now. What it can do is written in `docs/protocol.md` section 4:
-//! choose the address of a packet that leaves it to its sender, and claim classic knocks.
+//! What it says that others have sent.
 
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use knock_spa_keys::client::ClientSecret;
-use knock_spa_keys::server::{ServerKey, ServerSecret};
+use knock_spa_keys::server::ServerSecret;
 use knock_spa_proto::address::Address;
-use knock_spa_proto::control::Counters;
 use knock_spa_proto::knock::DoorNumber;
-use knock_spa_proto::refusal::{Refusal, Tally};
-use knock_spa_proto::report::{self, REPORT_LEN, Report};
+use knock_spa_proto::report::Report;
 use knock_spa_proto::service::Services;
 use knock_spa_proto::spa::request::{Addresses, Close, Request};
-use knock_spa_proto::spa::{Enrol, EnvelopeKey, Statement, seal};
+use knock_spa_proto::spa::{Enrol, Statement};
 use knock_spa_proto::time::UnixTime;
 use knock_spa_tests::invited;
-use knock_spa_tests::lab::{PATIENCE, World, until};
-use knock_spa_tests::laptop::{Laptop, ago, now, open, random};
-use knock_spa_tests::server::Server;
-use knock_spad::io::channel::{self, Channel};
-use knock_spad::io::process::Started;
-use knock_spad::keeper::{self, Source};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use knock_spa_tests::lab::{PATIENCE, until};
+use knock_spa_tests::laptop::{Laptop, ago, now};
 
-/// A door for clients, one for both, and one that alice may not open.
-const DOORS: &str = "[spa]\nexplain = true\n[door.ssh]\nports = ['tcp/22']\n\
-    [door.imap]\nports = ['tcp/143']\nsequence = ['7000', '8000', '9000']\n\
-    [door.web]\nports = ['tcp/8080']\n";
-
-/// The keeper, in the same process, and its listener.
-struct Scene<'w> {
-    world: &'w World,
-    /// Its files and commands; its daemon is not started.
-    server: Server<'w>,
-    alice: Laptop<'w>,
-    listener: Listener,
-}
-
-/// The listener's end of the channel, and of those to come.
-struct Listener {
-    runtime: Runtime,
-    ends: mpsc::Receiver<OwnedFd>,
-    channel: Channel,
-}
-
-/// Runs `test` beside a keeper whose listener it is.
-fn with_keeper(test: impl FnOnce(&mut Scene<'_>)) {
-    let world = World::new();
-    let server = Server::new(&world.server, DOORS);
-    let alice = Laptop::new(&world.laptop, &world.server);
-    server.enrol(&alice, "alice", &["--door", "ssh", "--door", "imap", "--rate", "6000/min"]);
-    let config = server.path("knock-spad.toml");
-    let (sender, ends) = mpsc::channel();
-    let start = move || {
-        let (ours, theirs) = channel::pair()?;
-        sender.send(theirs).map_err(io::Error::other)?;
-        Ok(Started { end: ours, process: None })
-    };
-    let keep = async move |mut stopped: oneshot::Receiver<()>| {
-        tokio::select! {
-            ended = keeper::run(Source::Native(config), start, || None) => panic!("the keeper has ended: {ended:?}"),
-            _ = &mut stopped => {}
-        }
-    };
-    thread::scope(|scope| {
-        // Dropped at the end of the test, or when it fails: then the keeper ends as well.
-        let (_stop, stopped) = oneshot::channel();
-        let host = &world.server;
-        scope.spawn(move || host.enter(|| event_loop().block_on(keep(stopped))));
-        let runtime = event_loop();
-        let end = ends.recv_timeout(PATIENCE).unwrap();
-        let channel = runtime.block_on(async { Channel::new(end) }).unwrap();
-        let mut scene = Scene { world: &world, server, alice, listener: Listener { runtime, ends, channel } };
-        scene.listener.take_orders();
-        until(PATIENCE, "the listener to be ready", || scene.server.status().listener.ready);
-        test(&mut scene);
-    });
-}
-
-fn event_loop() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-impl Listener {
-    /// Receives orders, and says that they are in force; the secret key in them.
-    fn take_orders(&self) -> ServerSecret {
-        let received = async {
-            tokio::time::timeout(PATIENCE, self.channel.receive_hand_over()).await.expect("orders come soon")
-        };
-        let mut orders = self.runtime.block_on(received).unwrap().expect("the keeper is there").orders;
-        self.report(&Report::Ready { generation: orders.generation });
-        orders.secrets.remove(0)
-    }
-
-    fn report(&self, report: &Report) {
-        self.send(&report.encode());
-    }
-
-    fn send(&self, record: &[u8]) {
-        self.runtime.block_on(self.channel.send(record)).unwrap();
-    }
-
-    fn claim(&self, server: ServerKey, statement: Statement, from: impl Into<IpAddr>) {
-        let from = Address::new(from.into());
-        self.report(&Report::Statement { server, statement, from, from_port: 4711 });
-    }
-
-    /// Waits until the keeper has let go of this listener, and becomes the next one.
-    fn come_back(&mut self) {
-        let end = self.ends.recv_timeout(PATIENCE).expect("the keeper starts another listener");
-        self.channel = self.runtime.block_on(async { Channel::new(end) }).unwrap();
-        self.take_orders();
-    }
-}
-
-impl Scene<'_> {
-    /// What a client has signed, as the listener gets it out of its packet.
-    fn signed_by(&self, client: &ClientSecret, stamp: UnixTime, request: &Request) -> Statement {
-        self.sealed_to(self.server.key(), &self.secret(), client, stamp, request)
-    }
-
-    fn sealed_to(
-        &self,
-        server: ServerKey,
-        secret: &ServerSecret,
-        client: &ClientSecret,
-        stamp: UnixTime,
-        request: &Request,
-    ) -> Statement {
-        let packet = seal(&server, client, stamp, request, random());
-        EnvelopeKey::of(&server).open(&packet).unwrap().unseal(secret).unwrap()
-    }
-
-    /// What alice has signed now.
-    fn signed(&self, request: &Request) -> Statement {
-        self.signed_by(&self.alice.secret(), now(), request)
-    }
-
-    /// The server's secret, which the listener has.
-    fn secret(&self) -> ServerSecret {
-        let text = std::fs::read_to_string(self.server.path("state/server.key")).unwrap();
-        text.trim().parse::<knock_spa_keys::server::ServerSecretLine>().unwrap().secret
-    }
-
-    fn counters(&self) -> Counters {
-        self.server.status().counters
-    }
-
-    /// Waits until the keeper has refused so many reports, all told.
-    fn await_refusals(&self, count: u64) -> Counters {
-        let start = Instant::now();
-        loop {
-            let counters = self.counters();
-            if counters.refused.values().sum::<u64>() >= count {
-                return counters;
-            }
-            assert!(start.elapsed() < PATIENCE, "not {count} refusals: {counters:#?}");
-        }
-    }
-
-    fn addresses(&self) -> Vec<String> {
-        self.server.openings().into_iter().map(|opening| opening.address).collect()
-    }
-
-    fn assert_shut(&self) {
-        assert_eq!(self.server.openings(), []);
-        assert_eq!(self.server.guard().unwrap().open, []);
-    }
-}
-
-fn sender() -> Request {
-    open("ssh", Addresses::NONE.with_sender(), 0)
-}
-
-fn stated(address: &str) -> Request {
-    open("ssh", Addresses::NONE.with_v4(address.parse().unwrap()).unwrap(), 0)
-}
+use crate::scene::*;
 
 #[test]
 fn what_a_client_signed_just_now_opens_what_it_says() {
@@ -439,90 +272,6 @@ fn a_flood_of_lies_opens_nothing_and_stops_nobody() {
         assert_eq!(counters.refused["forged"], 10_000);
         until(PATIENCE, "alice to get in", || scene.counters().accepted == 1);
         assert_eq!(scene.addresses(), ["192.0.2.2"]);
-    });
-}
-
-#[test]
-fn whoever_talks_nonsense_is_replaced() {
-    let ready = Report::Ready { generation: 1 }.encode();
-    let (mut other_version, mut other_kind, mut tail) = (ready, ready, ready);
-    (other_version[0], other_kind[1], tail[REPORT_LEN - 1]) = (9, 9, 1);
-    // An empty record is the end of the channel.
-    let nonsense: [&[u8]; 8] = [
-        &other_version,
-        &other_kind,
-        &tail,
-        &[0xff; REPORT_LEN],
-        &ready[1..],
-        &[&ready[..], &[0]].concat(),
-        &[1; 9000],
-        &[],
-    ];
-    // Each time the keeper waits twice as long for the next one.
-    for nonsense in nonsense.chunks(4) {
-        with_keeper(|scene| {
-            let key = scene.server.key();
-            scene.listener.claim(key, scene.signed(&stated("192.0.2.2")), scene.world.laptop.v4);
-            until(PATIENCE, "it to be accepted", || scene.counters().accepted == 1);
-            for (restarts, record) in (1..).zip(nonsense) {
-                scene.listener.send(record);
-                scene.listener.come_back();
-                until(PATIENCE, "the next listener", || {
-                    let listener = scene.server.status().listener;
-                    listener.ready && listener.restarts == restarts
-                });
-            }
-            assert_eq!(scene.addresses(), ["192.0.2.2"], "what was open stays open");
-            scene.listener.claim(key, scene.signed(&stated("192.0.2.3")), scene.world.laptop.v4);
-            until(PATIENCE, "the last one to be heard", || scene.addresses().len() == 2);
-        });
-    }
-}
-
-#[test]
-fn whoever_does_not_obey_is_replaced() {
-    with_keeper(|scene| {
-        scene.server.command(&["reload"]).ended_with(0);
-        assert!(!scene.server.status().listener.ready);
-        scene.listener.come_back();
-        until(PATIENCE, "the next listener", || {
-            let listener = scene.server.status().listener;
-            listener.ready && listener.restarts == 1
-        });
-    });
-}
-
-#[test]
-fn what_it_says_of_itself_moves_nothing() {
-    with_keeper(|scene| {
-        let counters = report::Counters {
-            received: u64::MAX,
-            explained: u64::MAX,
-            dh: u64::MAX,
-            refused: Tally::from_counts([u64::MAX; Refusal::ALL.len()]),
-            untold: u64::MAX,
-        };
-        for _ in 0..2 {
-            scene.listener.report(&Report::Counters(counters));
-            let laptop = scene.world.laptop.v4;
-            scene.listener.claim(scene.server.key(), scene.signed(&sender()), laptop);
-            scene.listener.report(&Report::Ready { generation: 4711 });
-            let before = scene.server.status().listener.restarts;
-            scene.listener.send(&[0]);
-            scene.listener.come_back();
-            until(PATIENCE, "the next listener", || {
-                let listener = scene.server.status().listener;
-                listener.ready && listener.restarts == before + 1
-            });
-        }
-        let told = scene.counters();
-        assert_eq!((told.accepted, told.received, told.refused["stale"]), (2, u64::MAX, u64::MAX));
-        // Orders of another number are not those that it was given.
-        scene.server.command(&["reload"]).ended_with(0);
-        scene.listener.report(&Report::Ready { generation: 4711 });
-        assert!(!scene.server.status().listener.ready);
-        scene.listener.take_orders();
-        until(PATIENCE, "the listener", || scene.server.status().listener.ready);
     });
 }
 
