@@ -84,6 +84,14 @@ impl fmt::Display for NotAfter {
     }
 }
 
+impl Moment {
+    /// The moment so many seconds after the epoch, as commands are told of it.
+    #[must_use]
+    pub const fn at_secs(secs: u64) -> Self {
+        Self(UnixTime::from_secs(secs))
+    }
+}
+
 impl fmt::Display for Moment {
     #[expect(clippy::arithmetic_side_effects, reason = "64-bit nanoseconds are far from the bounds of i128")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

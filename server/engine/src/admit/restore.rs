@@ -174,15 +174,16 @@ impl Restored {
     pub fn new(mut history: History, rules: Rules, own: BTreeSet<Address>, boot: BootId, now: Now) -> Self {
         let state_lost = rules.servers().iter().any(|server| !history.knows(server));
         let lost_now = if state_lost { now.unix.saturating_add(rules.window()) } else { UnixTime::EPOCH };
-        // What acted from memory was made before it did: see `Admit::early`. On a disk that takes nothing no keeper can
-        // note that it did so: hence `now` in the floor.
         // A clock that was far ahead when marks were lost must not keep everybody out until then.
         let farthest = now.unix.saturating_add(rules.window().saturating_mul(2));
+        // On a disk that takes nothing no keeper can note what it did. Whatever acted from memory was made before it did
+        // (`Admit::early`), so before now.
+        let started = now.unix;
         let mut admit = Admit {
             rules: rules.clone(),
             own,
             marks: core::mem::take(&mut history.marks),
-            floor: history.floor.min(farthest).max(lost_now).max(now.unix),
+            floor: history.floor.min(farthest).max(lost_now).max(started),
             buckets: BTreeMap::new(),
             openings: Openings::default(),
             early: BTreeSet::new(),

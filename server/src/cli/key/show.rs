@@ -3,7 +3,6 @@
 use clap::Args;
 use knock_spa_keys::server::ServerKey;
 use knock_spa_proto::control::{Command, KeyStatus, Reply};
-use knock_spa_proto::time::UnixTime;
 use serde::Serialize;
 
 use super::{keys, line_of};
@@ -77,9 +76,10 @@ fn unusable(keys: &Keys) -> Option<String> {
 /// One key, for people.
 pub(in crate::cli) fn words(key: &KeyStatus) -> String {
     let KeyStatus { fingerprint, until, usage } = key;
-    let kind = until.map_or_else(|| "current".into(), |until| format!("previous, until {}", moment(until)));
+    let kind =
+        until.map_or_else(|| "current".into(), |until| format!("previous, until {}", Moment::at_secs(until)));
     let Some(usage) = usage else { return format!("key {fingerprint} ({kind})") };
-    let last = usage.last_used.map(|at| format!(", last at {}", moment(at))).unwrap_or_default();
+    let last = usage.last_used.map(|at| format!(", last at {}", Moment::at_secs(at))).unwrap_or_default();
     let mut names = usage.clients.join(", ");
     if usage.more_clients > 0 {
         names = format!("{names} and {} more", usage.more_clients);
@@ -90,8 +90,4 @@ pub(in crate::cli) fn words(key: &KeyStatus) -> String {
         (Some(_), names) => format!("; still used by {names}"),
     };
     format!("key {fingerprint} ({kind}): {} accepted{last}{clients}", usage.accepted)
-}
-
-fn moment(seconds: u64) -> Moment {
-    Moment(UnixTime::from_secs(seconds))
 }

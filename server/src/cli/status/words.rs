@@ -4,7 +4,6 @@ use knock_spa_proto::control::{
     CloseState, CloseStatus, GuardStatus, Health, KnockdDoorStatus, OpeningStatus, RefusalStatus, RunStatus,
     SetStatus, Status, TrialStatus,
 };
-use knock_spa_proto::time::UnixTime;
 
 use crate::cli::key::key_words;
 use crate::clients::date::Moment;
@@ -110,17 +109,13 @@ fn counters(status: &Status, lines: &mut Lines) {
     }
 }
 
-fn time_words(seconds: u64) -> String {
-    Moment(UnixTime::from_secs(seconds)).to_string()
-}
-
 fn close_words(close: &CloseStatus) -> String {
     let port = close.port.as_ref().map(|port| format!(" {port}")).unwrap_or_default();
     let ended = close.ended.as_ref().map(|ended| format!(" ({ended})")).unwrap_or_default();
     let state = match (close.state, close.next) {
         (CloseState::Running, _) => format!("its stop command runs{ended}"),
         (CloseState::Retried, next) => {
-            let next = next.map(|next| format!(" at {}", time_words(next))).unwrap_or_default();
+            let next = next.map(|next| format!(" at {}", Moment::at_secs(next))).unwrap_or_default();
             format!("its stop command failed{ended}, and runs again{next}")
         }
         (CloseState::NeedsAttention, _) => format!("NEEDS ATTENTION: its stop command was given up{ended}"),
@@ -144,7 +139,7 @@ fn wrong_clocks(refusals: &[RefusalStatus]) -> Vec<String> {
 fn opening_words(opening: &OpeningStatus) -> String {
     let left = opening.left.map_or_else(|| "until it is closed".into(), |left| format!("for {left} s more"));
     let OpeningStatus { door, address, by, origin, since, .. } = opening;
-    format!("{door} for {address}, {left}, by {by} ({origin}), since {}", time_words(*since))
+    format!("{door} for {address}, {left}, by {by} ({origin}), since {}", Moment::at_secs(*since))
 }
 
 fn knockd_door_words(door: &KnockdDoorStatus) -> String {

@@ -257,6 +257,10 @@ fn whose_file_was_changed_enrols_nobody_until_that_is_in_force() {
     fs::write(&path, narrowed).unwrap();
     assert!(matches!(scene.enrol(1), Err(NotEnrolledBy::Changed(_))));
     assert_eq!((scene.enrolled(), scene.marked()), (vec![], None));
+    // The daemon has read the file again.
+    let narrowed = Client { rights: Vec::new(), ..client("laptop", 1) };
+    enrol(&scene.clients(), &Enrolment { invitation: key(INVITED), client: narrowed.clone() }).unwrap();
+    assert_eq!((scene.enrolled(), scene.marked()), (vec![narrowed], Some(key(1))));
 }
 
 #[test]

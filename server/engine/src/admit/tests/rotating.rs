@@ -94,6 +94,16 @@ fn a_key_that_ended_and_comes_back_is_lost_state() {
     assert!(world.state_lost);
 }
 
+/// A client that knows the old key alone is one, whether or not the disk takes anything.
+#[test]
+fn what_could_not_be_recorded_is_a_use_of_its_key_too() {
+    let mut world = World::new(everything());
+    world.disk.broken = true;
+    world.ask(&bob(), &open("vpn"), BOB4);
+    assert_eq!((world.refused(), world.admit.accepted()), ([(Refusal::Unrecorded, 1)].into(), 0));
+    assert_eq!(world.admit.key_use(&old()).accepted, 1);
+}
+
 #[test]
 fn what_each_key_was_used_for_is_counted() {
     let mut world = World::new(everything());
